@@ -1,0 +1,100 @@
+"""The rest of a query, whatever its shape: every record is walked strictly, the OPT is parsed with dnslib.
+
+dnslib is lenient (labels over 63 bytes, trailing bytes, two OPTs) and refuses legal names that are not UTF-8; so the
+bounds are checked here first, and dnslib sees only the OPT record. None of its exceptions leaves this module.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from dnslib import RR, DNSBuffer
+
+from ptrd import PtrdError
+
+_FIXED: Final = Struct(">HHIH")
+_TYPE_OPT: Final = 41
+_TYPE_TSIG: Final = 250
+
+
+class RestError(PtrdError):
+    """What follows the question cannot be read; the text is a short reason."""
+
+
+class Edns(NamedTuple):
+    """The OPT record of a query (RFC 6891, 6.1). `dnssec_ok` is 0x8000 or 0; options are (code, data) as sent."""
+
+    version: int
+    udp_size: int
+    dnssec_ok: int
+    options: tuple[tuple[int, bytes], ...]
+
+
+def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals: int) -> Edns | None:
+    """Walk every record behind the question and give the OPT, if there is one.
+
+    Counts are checked against the bytes that are left; work is bounded by the length of the message. Raises RestError
+    for a record that does not fit, bytes left over, an OPT that is not at the root, stands outside the additional
+    section or twice, or has an option longer than its data (RFC 6891, 6.1.1).
+    """
+    if (answers + authorities + additionals) * 11 > len(data) - at:
+        raise RestError("counts")
+    opt_at = -1
+    for index in range(answers + authorities + additionals):
+        start = at
+        at = _skip_name(data, at)
+        if at + 10 > len(data):
+            raise RestError("record")
+        rtype, _, _, length = _FIXED.unpack_from(data, at)
+        at += 10 + length
+        if at > len(data):
+            raise RestError("record")
+        if rtype == _TYPE_OPT:
+            if opt_at >= 0 or data[start] != 0 or index < answers + authorities:
+                raise RestError("opt")
+            opt_at = start
+        elif rtype == _TYPE_TSIG and index != answers + authorities + additionals - 1:
+            raise RestError("tsig")  # RFC 8945, 5.1: the last record
+    if at != len(data):
+        raise RestError("trailing bytes")
+    return None if opt_at < 0 else _parse_opt(data, opt_at)
+
+
+def _skip_name(data: bytes, at: int) -> int:
+    """Give where a name ends. A pointer must lead backwards (RFC 1035, 4.1.4) and is not followed."""
+    length = 0
+    start = at
+    while at < len(data):
+        size = data[at]
+        if not size:
+            return at + 1
+        if size >= 0xC0:
+            if at + 1 >= len(data) or (size & 0x3F) << 8 | data[at + 1] >= start:
+                break
+            return at + 2
+        at += size + 1
+        length += size + 1
+        if size > 63 or length > 254:
+            break
+    raise RestError("name")
+
+
+def _parse_opt(data: bytes, at: int) -> Edns:
+    try:
+        record = RR.parse(DNSBuffer(data[at:]))
+        udp_size, fields = int(record.rclass), int(record.ttl)
+    except Exception:  # noqa: BLE001 - whatever a library raises over a stranger's bytes means one thing
+        raise RestError("opt") from None
+    # The options are split here: dnslib overlooks an empty last one (a plain request for NSID) and accepts one that
+    # claims more bytes than there are.
+    options = []
+    at += 11
+    end = at + int.from_bytes(data[at - 2 : at], "big")
+    while at < end:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        if at + 4 + size > end:
+            raise RestError("opt")
+        options.append((int.from_bytes(data[at : at + 2], "big"), data[at + 4 : at + 4 + size]))
+        at += 4 + size
+    return Edns(fields >> 16 & 0xFF, udp_size, fields & 0x8000, tuple(options))

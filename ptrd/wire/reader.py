@@ -1,0 +1,136 @@
+"""Bytes to Query, strictly, and nothing is decided here.
+
+The header and the question are always read by this module. When what follows has the ordinary shape (nothing, or one
+OPT without options or with one COOKIE) it is read here too; every other shape goes to `message.read_rest`, which finds
+the same in it. What cannot be read raises MalformedError; a message that must meet silence raises IgnoredError.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from ptrd import PtrdError
+from ptrd.wire.message import Edns, RestError, read_rest
+from ptrd.wire.names import MAX_NAME
+from ptrd.wire.reverse import IP6_ARPA
+
+_HEADER: Final = Struct(">HHHHH")
+_TYPE_CLASS: Final = Struct(">HH")
+_OPT: Final = Struct(">HBBHH")
+
+# An IPv6 reverse name has one shape, 32 one-byte labels, and is most of the bytes that a reverse server reads.
+_NIBBLE_SIZES: Final = b"\1" * 32
+_V6_TAIL: Final = IP6_ARPA
+_V6_OFFSETS: Final = (*range(0, 65, 2), 68, 73)
+_V6_SIZE: Final = 74
+_MAX_REMEMBERED: Final = 512
+
+
+class IgnoredError(PtrdError):
+    """The message deserves no answer: shorter than a header, or itself an answer (RFC 1035, 4.1.1; CVE-2024-2169)."""
+
+
+class MalformedError(PtrdError):
+    """The message cannot be read; `question_end` is where its question ends if that much could be read, else 12."""
+
+    def __init__(self, reason: str, question_end: int = 12) -> None:
+        super().__init__(reason)
+        self.question_end = question_end
+
+
+class Query(NamedTuple):
+    """What was asked. `name` is lower case; `offsets` says where its labels begin, the root's last.
+
+    An opcode other than QUERY has its question unread: `name` is empty, `end` is 12.
+    """
+
+    data: bytes
+    opcode: int
+    name: bytes
+    offsets: tuple[int, ...] | list[int]
+    qtype: int
+    qclass: int
+    end: int
+    edns: Edns | None
+
+
+_edns_of: dict[bytes, Edns] = {}
+
+
+def read_query(data: bytes) -> Query:
+    """Read a message as a query.
+
+    `data` is a whole message of up to 65,535 bytes. Raises IgnoredError or MalformedError. RFC 1035 4.1, RFC 9619
+    (exactly one question), RFC 6891.
+    """
+    size = len(data)
+    if size < 12:
+        raise IgnoredError("short")
+    flags, questions, answers, authorities, additionals = _HEADER.unpack_from(data, 2)
+    if flags & 0x8000:
+        raise IgnoredError("response")
+    opcode = flags >> 11 & 15
+    if opcode:
+        return Query(data, opcode, b"", (), -1, -1, 12, None)
+    if questions != 1:
+        raise MalformedError("question count")
+
+    lower = data[12:267].lower()  # a name of 255 bytes at most; what stands behind it is not looked at here
+    offsets: tuple[int, ...] | list[int]
+    if lower[64:_V6_SIZE] == _V6_TAIL and lower[0:64:2] == _NIBBLE_SIZES:
+        offsets = _V6_OFFSETS
+        at = _V6_SIZE
+    else:
+        offsets = [0]
+        at = 0
+        try:
+            while label := lower[at]:
+                if label > 63:  # a pointer could only lead back into the header (RFC 1035, 4.1.4)
+                    raise MalformedError("name")
+                at += label + 1
+                offsets.append(at)
+        except IndexError:
+            raise MalformedError("name") from None
+        at += 1
+        if at > MAX_NAME:
+            raise MalformedError("name")
+    end = at + 16
+    if end > size:
+        raise MalformedError("question")
+    qtype, qclass = _TYPE_CLASS.unpack_from(data, end - 4)
+    name = lower[:at]
+
+    edns = None
+    if end == size and not (additionals or answers or authorities):
+        return Query(data, 0, name, offsets, qtype, qclass, end, None)
+    rest = data[end:]
+    edns = _edns_of.get(rest)
+    if edns is None or answers or authorities or additionals != 1:
+        edns = None
+        if not answers and not authorities and additionals == 1:
+            edns = _ordinary_opt(rest)
+        if edns is None:
+            try:
+                edns = read_rest(data, end, answers, authorities, additionals)
+            except RestError as error:
+                raise MalformedError(str(error), end) from None
+    return Query(data, 0, name, offsets, qtype, qclass, end, edns)
+
+
+def _ordinary_opt(rest: bytes) -> Edns | None:
+    """Read one OPT that is bare or carries only a COOKIE, when that is all there is; else None."""
+    if len(rest) < 11 or rest[:3] != b"\0\0\x29":
+        return None
+    udp_size, extended, version, flags, length = _OPT.unpack_from(rest, 3)
+    if length != len(rest) - 11 or extended:
+        return None
+    if not length:
+        edns = Edns(version, udp_size, flags & 0x8000, ())
+        if len(_edns_of) >= _MAX_REMEMBERED:
+            _edns_of.clear()
+        _edns_of[rest] = edns
+        return edns
+    if length >= 4 and rest[11:13] == b"\0\x0a" and int.from_bytes(rest[13:15], "big") == length - 4:
+        return Edns(version, udp_size, flags & 0x8000, ((10, rest[15:]),))
+    return None

@@ -1,0 +1,171 @@
+"""Values to bytes: a reply is written in one pass, and what does not fit is dropped by whole RRsets.
+
+An RRset carries its records as they stand in a message behind a pointer to the question's name (`C0 0C`, type, class,
+TTL, length, rdata), so that the usual answer is copied and not made. Everything else is compressed (RFC 1035, 4.1.4):
+owners, and the names in the rdata of RFC 1035 types, never others (RFC 3597, 4).
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ptrd.wire.names import offsets_of
+from ptrd.wire.rrtypes import NAMES_IN_RDATA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ptrd.wire.reader import Query
+
+QR: Final = 0x8000
+AA: Final = 0x0400
+TC: Final = 0x0200
+RD: Final = 0x0100
+
+_HEADER: Final = Struct(">HHHHH")
+_RECORD: Final = Struct(">2sHHIH")
+_POINTER_LIMIT: Final = 0x4000
+_TO_QUESTION: Final = b"\xc0\x0c"
+
+
+class RRset(NamedTuple):
+    """Records of one owner and type. `owner` is None when it is the name in the question."""
+
+    owner: bytes | None
+    number: int
+    records: bytes
+
+
+def write_record(rtype: int, ttl: int, rdata: bytes) -> bytes:
+    """Write one IN record as RRset.records holds it."""
+    return _RECORD.pack(_TO_QUESTION, rtype, 1, ttl, len(rdata)) + rdata
+
+
+def split_records(records: bytes) -> list[tuple[int, int, bytes]]:
+    """Take RRset.records apart into (type, TTL, rdata)."""
+    found = []
+    at = 0
+    while at < len(records):
+        _, rtype, _, ttl, length = _RECORD.unpack_from(records, at)
+        at += 12 + length
+        found.append((rtype, ttl, records[at - length : at]))
+    return found
+
+
+def write_reply(
+    query: Query,
+    flags: int,
+    opt: bytes,
+    limit: int,
+    answer: Sequence[RRset],
+    authority: Sequence[RRset] = (),
+    additional: Sequence[RRset] = (),
+    glue: int = 0,
+) -> bytes:
+    """Write the reply to a query.
+
+    `flags` holds AA and the low four bits of the rcode; `opt` is a whole OPT record or empty; `limit` is the most
+    bytes that may be sent. RRsets that do not fit are dropped whole, with TC unless they are additional and none of
+    the first `glue` of those (RFC 9471).
+    """
+    data = query.data
+    flags |= QR | (data[2] & 1) << 8
+    if not additional:
+        if not authority and len(answer) == 1:
+            owner, number, records = answer[0]
+            if owner is None:
+                header = _HEADER.pack(flags, 1, number, 0, 1 if opt else 0)
+                wire = data[:2] + header + data[12 : query.end] + records + opt
+                if len(wire) <= limit:
+                    return wire
+        elif not answer and len(authority) == 1:
+            # Most often the SOA of a negative answer: its owner is an ancestor of the name that was asked.
+            owner, number, records = authority[0]
+            if owner is not None and number == 1 and len(owner) > 1 and query.name.endswith(owner):
+                header = _HEADER.pack(flags, 1, 0, 1, 1 if opt else 0)
+                pointer = (0xC00C + len(query.name) - len(owner)).to_bytes(2, "big")
+                wire = data[:2] + header + data[12 : query.end] + pointer + records[2:] + opt
+                if len(wire) <= limit:
+                    return wire
+    return _write_sections(query, flags, (answer, authority, additional), glue, opt, limit)
+
+
+def write_bare(query: Query, flags: int, opt: bytes) -> bytes:
+    """Write a reply without records: the question echoed, and the OPT."""
+    flags |= QR | (query.data[2] & 1) << 8
+    return query.data[:2] + _HEADER.pack(flags, 1, 0, 0, 1 if opt else 0) + query.data[12 : query.end] + opt
+
+
+def write_error(data: bytes, rcode: int, question_end: int = 12) -> bytes:
+    """Write an error to a message that could not be read whole; its question is echoed when it was."""
+    flags = QR | (data[2] & 0x79) << 8 | rcode
+    return data[:2] + _HEADER.pack(flags, 1 if question_end > 12 else 0, 0, 0, 0) + data[12:question_end]
+
+
+def _write_sections(
+    query: Query, flags: int, sections: tuple[Sequence[RRset], ...], glue: int, opt: bytes, limit: int
+) -> bytes:
+    message = bytearray(query.data[:12])
+    message += query.data[12 : query.end]
+    pointers: dict[bytes, int] = {}
+    for offset in query.offsets[:-1]:
+        pointers[query.name[offset:]] = 12 + offset
+    counts = [0, 0, 0]
+    room = limit - len(opt)
+    for index, rrsets in enumerate(sections):
+        for position, rrset in enumerate(rrsets):
+            before = len(message)
+            fresh = _append(message, rrset, query.name, pointers)
+            if len(message) <= room:
+                counts[index] += rrset.number
+                continue
+            del message[before:]
+            for name in fresh:
+                del pointers[name]
+            if index < 2 or position < glue:
+                flags |= TC
+                break
+        if flags & TC:
+            break
+    _HEADER.pack_into(message, 2, flags, 1, *counts[:2], counts[2] + (1 if opt else 0))
+    message += opt
+    return bytes(message)
+
+
+def _append(message: bytearray, rrset: RRset, qname: bytes, pointers: dict[bytes, int]) -> list[bytes]:
+    """Write an RRset at the end of the message; give the names that can be pointed to from now on."""
+    fresh: list[bytes] = []
+    owner = qname if rrset.owner is None else rrset.owner
+    for rtype, ttl, rdata in split_records(rrset.records):
+        _append_name(message, owner, pointers, fresh)
+        message += _RECORD.pack(b"", rtype, 1, ttl, 0)[2:]
+        start = len(message)
+        skip, names = NAMES_IN_RDATA.get(rtype, (0, 0))
+        message += rdata[:skip]
+        at = skip
+        for _ in range(names):
+            end = at + offsets_of(rdata[at:])[-1] + 1
+            _append_name(message, rdata[at:end], pointers, fresh)
+            at = end
+        message += rdata[at:]
+        message[start - 2 : start] = (len(message) - start).to_bytes(2, "big")
+    return fresh
+
+
+def _append_name(message: bytearray, name: bytes, pointers: dict[bytes, int], fresh: list[bytes]) -> None:
+    lower = name.lower()
+    for offset in offsets_of(name):
+        suffix = lower[offset:]
+        if len(suffix) == 1:
+            break
+        target = pointers.get(suffix)
+        if target is not None:
+            message += (0xC000 | target).to_bytes(2, "big")
+            return
+        if len(message) < _POINTER_LIMIT:
+            pointers[suffix] = len(message)
+            fresh.append(suffix)
+        size = name[offset]
+        message += name[offset : offset + size + 1]
+    message += b"\0"
