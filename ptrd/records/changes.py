@@ -1,0 +1,17 @@
+"""Changes to managed PTR records, as they travel from the journal to the workers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """What an address is called from now on: its PTR RRset, or with no targets what the zone files say.
+
+    `targets` are names in wire form, `ttl` is in seconds.
+    """
+
+    version: int
+    number: int
+    ttl: int
+    targets: tuple[bytes, ...]
