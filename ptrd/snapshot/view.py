@@ -1,0 +1,237 @@
+"""A snapshot, read in place: names found in a mapped image, never turned into objects.
+
+A Snapshot holds a few objects a zone and none a record; ranges become objects when they first answer.
+"""
+
+from __future__ import annotations
+
+import json
+from copy import copy
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+
+from ptrd.records.model import Prefix
+from ptrd.snapshot.forward import ForwardIndex
+from ptrd.snapshot.layout import INDEX, RANGE, ZONE
+from ptrd.snapshot.overlay import Overlay
+from ptrd.snapshot.templates import load_template
+from ptrd.snapshot.trie import entry_at, has_leaf
+from ptrd.snapshot.zone import ServedZone
+from ptrd.wire.names import format_name, is_below, offsets_of
+from ptrd.wire.reverse import BITS, reverse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ptrd.records.changes import Change
+    from ptrd.snapshot.templates import Template
+
+
+_MISS: Final = -1
+
+
+class Range:
+    """A range that has been asked for once."""
+
+    __slots__ = ("prefix", "render", "template", "ttl", "zone")
+
+    def __init__(self, zone: int, ttl: int, template: Template) -> None:
+        self.zone = zone
+        self.ttl = ttl
+        self.template = template
+        self.prefix = template.prefix
+        self.render = template.render
+
+
+class Snapshot:
+    """Everything that is served at one moment. Made by `open_image`."""
+
+    __slots__ = (
+        "_above_zones",
+        "_forward",
+        "_ranges",
+        "about_at",
+        "buffer",
+        "covering",
+        "depths",
+        "overlays",
+        "pool_at",
+        "range_count",
+        "ranges_at",
+        "revision",
+        "trie",
+        "zones",
+        "zones_by_name",
+    )
+
+    def __init__(self, buffer: bytes, revision: int, segments: Sequence[tuple[int, int, int]], index: int) -> None:
+        self.buffer = buffer
+        self.revision = revision
+        zone_count, self.range_count, trie_size, trie_at, pool_at, about_at = INDEX.unpack_from(buffer, index)
+        self.ranges_at = index + INDEX.size + zone_count * ZONE.size
+        self.pool_at = index + pool_at
+        self.about_at = index + about_at
+        self.trie = memoryview(buffer)[index + trie_at : index + trie_at + 4 * trie_size].cast("I")
+        self.overlays: dict[int, Overlay] = {}
+        self.zones: list[ServedZone] = []
+        self.zones_by_name: dict[bytes, ServedZone] = {}
+        self.covering: dict[int, list[ServedZone]] = {}
+        self._ranges: dict[int, Range] = {}
+        self._forward: dict[int, ForwardIndex] = {}
+        about = self.about()
+        for number in range(zone_count):
+            fields = ZONE.unpack_from(buffer, index + INDEX.size + number * ZONE.size)
+            at = self.pool_at + fields[0]
+            forward = [
+                Prefix(version, int(text, 16), length) for version, text, length in about["zones"][number]["forward"]
+            ]
+            origin = buffer[at : at + fields[1]]
+            zone = ServedZone(self, number, origin, fields, segments[fields[9]][0], forward)
+            self.zones.append(zone)
+            self.zones_by_name[zone.origin] = zone
+            if zone.covers and zone.prefix is not None:
+                self.covering.setdefault(zone.prefix.number >> 8, []).append(zone)
+        self.depths = sorted({zone.labels for zone in self.zones}, reverse=True)
+        self._above_zones = {zone.origin[offset:] for zone in self.zones for offset in offsets_of(zone.origin)}
+        self._index_forward()
+
+    def zone_of(self, name: bytes, offsets: Sequence[int]) -> ServedZone | None:
+        """Find the deepest zone that holds a name."""
+        labels = len(offsets)
+        zones = self.zones_by_name
+        for depth in self.depths:
+            if depth < labels:
+                zone = zones.get(name[offsets[-1 - depth] :])
+                if zone is not None:
+                    return zone
+        return None
+
+    def about(self) -> dict[str, Any]:
+        """Give what the image says of itself: where each zone and range was written. Not for the answering path."""
+        found: dict[str, Any] = json.loads(self.buffer[self.about_at :])
+        return found
+
+    def statistics(self) -> dict[str, int]:
+        """Count what is served: zones, records, ranges, and bytes of the image."""
+        records = sum(zone["records"] for zone in self.about()["zones"])
+        managed = sum(len(overlay) for overlay in self.overlays.values())
+        return {
+            "zones": len(self.zones),
+            "records": records + managed,
+            "ranges": self.range_count,
+            "bytes": len(self.buffer),
+        }
+
+    def range_labels(self, number: int) -> tuple[str, str, str]:
+        """Name a range by its zone, its prefix and its template."""
+        span = self.range(number)
+        size = 4 if span.prefix.version == 4 else 16
+        prefix = f"{ip_address(span.prefix.number.to_bytes(size, 'big'))}/{span.prefix.length}"
+        return format_name(self.zones[span.zone].origin), prefix, span.template.text
+
+    def zone_below(self, name: bytes) -> bool:
+        """Tell whether a zone that is served has this name or lies below it."""
+        return name in self._above_zones
+
+    def range(self, number: int) -> Range:
+        """Give a range by its number."""
+        found = self._ranges.get(number)
+        if found is None:
+            zone, ttl, version, length, size, at, address = RANGE.unpack_from(
+                self.buffer, self.ranges_at + number * RANGE.size
+            )
+            at += self.pool_at
+            prefix = Prefix(version, int.from_bytes(address, "big"), length)
+            found = self._ranges[number] = Range(zone, ttl, load_template(self.buffer[at : at + size], prefix))
+        return found
+
+    def zone_of_address(self, version: int, number: int) -> ServedZone | None:
+        """Find the zone that an address belongs to: the `covers` zone that holds it, else the deepest reverse zone."""
+        address = Prefix(version, number, BITS[version])
+        for zone in self.covering.get(number >> 8, ()) if version == 4 else ():
+            if zone.prefix is not None and zone.prefix.contains(address):
+                return zone
+        name = reverse_name(version, number)
+        return self.zone_of(name, offsets_of(name))
+
+    def range_of(self, version: int, number: int) -> int:
+        """Give the number of the range that makes an address's default name, or -1."""
+        zone = self.zone_of_address(version, number)
+        if zone is None or zone.version != version:
+            return _MISS
+        return entry_at(self.trie, zone.trie_entry, zone.base_length, version, number) - 1
+
+    def led_to(self, zone: ServedZone, name: bytes) -> list[tuple[int, Prefix]]:
+        """List (range, address) of every address whose default name in a forward zone is `name`; one, or none."""
+        index = self._forward.get(zone.number)
+        if index is None:
+            return []
+        found = []
+        for number, address in index.find(name):
+            version = self.range(number).prefix.version
+            one = Prefix(version, address, BITS[version])
+            if self.range_of(version, address) == number and any(wanted.contains(one) for wanted in zone.forward):
+                found.append((number, one))
+        return found
+
+    def leads_below(self, zone: ServedZone, name: bytes) -> bool:
+        """Tell whether some address's default name in a forward zone lies below `name`."""
+        index = self._forward.get(zone.number)
+        if index is None:
+            return False
+        for number, mask, value in index.ancestors(name):
+            prefix = self.range(number).prefix
+            owner = self.zones[self.range(number).zone]
+            for wanted in zone.forward:
+                if not (wanted.contains(prefix) or prefix.contains(wanted)):
+                    continue
+                longest = max(wanted, prefix, key=lambda one: one.length)
+                above = (1 << BITS[prefix.version]) - (1 << BITS[prefix.version] - longest.length)
+                if (longest.number ^ value) & above & mask:
+                    continue
+                if has_leaf(
+                    self.trie,
+                    owner.trie_entry,
+                    owner.base_length,
+                    prefix.version,
+                    number + 1,
+                    mask | above,
+                    value & mask | longest.number,
+                ):
+                    return True
+        return False
+
+    def _index_forward(self) -> None:
+        """Prepare the search for default names; once, before anything is asked."""
+        for zone in self.zones:
+            if not zone.forward:
+                continue
+            self._forward[zone.number] = ForwardIndex(
+                (number, template)
+                for number in range(self.range_count)
+                for template in [self.range(number).template]
+                if any(wanted.contains(template.prefix) or template.prefix.contains(wanted) for wanted in zone.forward)
+                and is_below(template.suffix, zone.origin)
+                and template.identifies
+            )
+
+    def with_overlay(self, changes: Iterable[Change], revision: int) -> Snapshot:
+        """Give a snapshot that differs by changes to PTR records; it shares everything else with this one.
+
+        A change for an address that belongs to no zone is passed over.
+        """
+        changed = copy(self)
+        changed.revision = revision
+        changed.overlays = dict(self.overlays)
+        fresh: set[int] = set()
+        for change in changes:
+            zone = self.zone_of_address(change.version, change.number)
+            if zone is None:
+                continue
+            if zone.number not in fresh:
+                fresh.add(zone.number)
+                old = changed.overlays.get(zone.number)
+                changed.overlays[zone.number] = Overlay() if old is None else old.copy()
+            changed.overlays[zone.number].put(zone.relative_owner(change.number), change)
+        changed.overlays = {number: overlay for number, overlay in changed.overlays.items() if overlay}
+        return changed

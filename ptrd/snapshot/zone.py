@@ -1,0 +1,280 @@
+"""One zone of a mapped image, read in place: names are found, never turned into objects.
+
+Find a name, its default, its neighbours, walk in order: that is all that `engine` asks of a zone.
+"""
+
+from __future__ import annotations
+
+from binascii import Error, unhexlify
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zlib import crc32
+
+from ptrd.records.model import Prefix
+from ptrd.snapshot.layout import (
+    BLOCK,
+    NODE,
+    NODE_CUT,
+    NODE_DNAME,
+    RRSET,
+    SEGMENT_HEADER,
+    ZONE_CUTS,
+    ZONE_WILDCARDS,
+)
+from ptrd.snapshot.trie import entry_at
+from ptrd.wire.reverse import NIBBLES, OCTETS, STRIDE, reverse_name
+from ptrd.wire.rrtypes import PTR, SOA, A
+from ptrd.wire.writer import RRset, split_records, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ptrd.snapshot.view import Snapshot
+
+
+_FULL: Final = {4: 4, 6: 32}  # labels of an address
+_DIGITS: Final = {4: OCTETS, 6: NIBBLES}
+_MISS: Final = -1
+
+
+class Made(NamedTuple):
+    """What a range makes at a name: the RRset, and the number of the range."""
+
+    rrset: RRset
+    number: int
+
+
+class ServedZone:
+    """One zone of a snapshot. Names passed in are lower case and relative to the zone (without its own labels)."""
+
+    __slots__ = (
+        "base_length",
+        "buckets",
+        "buffer",
+        "covers",
+        "cuts",
+        "forward",
+        "labels",
+        "negative",
+        "nodes",
+        "number",
+        "order",
+        "origin",
+        "prefix",
+        "serial",
+        "slots",
+        "snapshot",
+        "soa",
+        "starts",
+        "stride",
+        "trie_entry",
+        "version",
+        "wildcards",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        number: int,
+        origin: bytes,
+        fields: tuple[Any, ...],
+        segment: int,
+        forward: list[Prefix],
+    ) -> None:
+        self.labels: int = fields[2]
+        self.version: int = fields[3]
+        length, covers, address = fields[4:7]
+        self.trie_entry: int = fields[7]
+        self.serial: int = fields[8]
+        block, flags, soa, soa_size = fields[10:]
+        self.snapshot = snapshot
+        self.number = number
+        self.origin = origin
+        self.covers = bool(covers)
+        self.prefix = Prefix(self.version, int.from_bytes(address, "big"), length) if self.version else None
+        self.base_length = 24 if covers else length
+        self.stride = STRIDE.get(self.version, 0)
+        self.cuts = bool(flags & ZONE_CUTS)
+        self.wildcards = bool(flags & ZONE_WILDCARDS)
+        self.buffer = snapshot.buffer
+        view = memoryview(snapshot.buffer)
+        at = segment + SEGMENT_HEADER.size + block * BLOCK.size
+        nodes, order, starts, slots, count, buckets, _ = BLOCK.unpack_from(snapshot.buffer, at)
+        self.buckets: int = buckets
+        self.nodes: int = segment + nodes
+        self.order = view[segment + order : segment + order + 4 * count].cast("I")
+        self.starts = view[segment + starts : segment + starts + 4 * (self.buckets + 1)].cast("I")
+        self.slots = view[segment + slots : segment + slots + 4 * count].cast("I")
+        self.forward = forward
+        soa += snapshot.pool_at
+        self.soa = RRset(origin, 1, snapshot.buffer[soa : soa + soa_size])
+        _, ttl, rdata = split_records(self.soa.records)[0]
+        minimum = int.from_bytes(rdata[-4:], "big")
+        self.negative = RRset(origin, 1, write_record(SOA, min(ttl, minimum), rdata))  # RFC 2308, 3
+
+    def find(self, relative: bytes) -> int:
+        """Find the node of a name: its place in the buffer, or -1. Costs the same whatever the number of records."""
+        bucket = crc32(relative) % self.buckets
+        buffer = self.buffer
+        size = len(relative)
+        starts = self.starts
+        for at in range(starts[bucket], starts[bucket + 1]):
+            node = self.nodes + (self.slots[at] << 2)
+            if buffer[node + 1] == size and buffer[node + 16 : node + 16 + size] == relative:
+                return node
+        return _MISS
+
+    def relative_owner(self, number: int) -> bytes:
+        """Give the name at which this zone keeps an address, relative to the zone."""
+        if self.covers:
+            return reverse_name(4, number)[: 2 + ((number & 255) > 9) + ((number & 255) > 99)]
+        return reverse_name(self.version, number)[: -len(self.origin)]
+
+    def flags(self, node: int) -> int:
+        """Give the NODE_ flags of a node."""
+        return self.buffer[node]
+
+    def line(self, node: int) -> int:
+        """Give the line of the zone file at which a node was written."""
+        return int(NODE.unpack_from(self.buffer, node)[5])
+
+    def guard(self, node: int) -> int:
+        """Give the cut or DNAME node that occludes an occluded node."""
+        index: int = NODE.unpack_from(self.buffer, node)[6]
+        return self.nodes + (self.order[index] << 2)
+
+    def is_occluding(self, node: int) -> bool:
+        """Tell whether a node is a cut or has a DNAME, and so hides what lies below it."""
+        return bool(self.buffer[node] & (NODE_CUT | NODE_DNAME))
+
+    def relative_name(self, node: int) -> bytes:
+        """Give the name of a node, relative to the zone."""
+        return self.buffer[node + 16 : node + 16 + self.buffer[node + 1]]
+
+    def key(self, node: int) -> bytes:
+        """Give the sort key of a node's relative name."""
+        _, size, length, *_ = NODE.unpack_from(self.buffer, node)
+        return self.buffer[node + 16 + size : node + 16 + size + length]
+
+    def rrset(self, node: int, rtype: int, owner: bytes | None = None) -> RRset | None:
+        """Give an RRset of a node, owned by `owner` (None: the name in the question)."""
+        if rtype == SOA:
+            return self.soa if not self.buffer[node + 1] else None
+        buffer = self.buffer
+        _, size, length, count, _, _, _ = NODE.unpack_from(buffer, node)
+        at = node + 16 + size + length
+        while count:
+            found, records, length = RRSET.unpack_from(buffer, at)
+            if found == rtype:
+                return RRset(owner, records, buffer[at + 8 : at + 8 + length])
+            at += 8 + length
+            count -= 1
+        return None
+
+    def rtypes(self, node: int) -> list[int]:
+        """List the types that a node has."""
+        _, size, length, count, *_ = NODE.unpack_from(self.buffer, node)
+        at = node + 16 + size + length
+        found = [] if size else [SOA]
+        for _ in range(count):
+            rtype, _, length = RRSET.unpack_from(self.buffer, at)
+            at += 8 + length
+            found.append(rtype)
+        return found
+
+    def neighbours(self, key: bytes) -> tuple[int, int]:
+        """Give the nodes before and at or after a sort key; -1 where there is none. The apex is before everything."""
+        order = self.order
+        at = bisect_left(order, key, key=self._key_at)
+        before = self.nodes + (order[at - 1] << 2) if at else _MISS
+        after = self.nodes + (order[at] << 2) if at < len(order) else _MISS
+        return before, after
+
+    def _key_at(self, position: int) -> bytes:
+        buffer = self.buffer
+        node = self.nodes + (position << 2)
+        start = node + 16 + buffer[node + 1]
+        return buffer[start : start + (buffer[node + 2] | buffer[node + 3] << 8)]
+
+    def walk(self) -> Iterator[int]:
+        """Visit all nodes in canonical order."""
+        for position in self.order:
+            yield self.nodes + (position << 2)
+
+    def address_at(self, name: bytes, offsets: Sequence[int]) -> int:
+        """Read the address of which `name` is the owner in this zone; -1 when it is none. Names are absolute here."""
+        labels = len(offsets) - 1
+        if self.covers:
+            if labels != self.labels + 1:
+                return _MISS
+            octet = OCTETS.get(name[1 : offsets[1]])
+            return _MISS if octet is None or self.prefix is None else self.prefix.number & ~255 | octet
+        if self.version == 4:
+            if labels != 6:
+                return _MISS
+            try:
+                return (
+                    OCTETS[name[offsets[3] + 1 : offsets[4]]] << 24
+                    | OCTETS[name[offsets[2] + 1 : offsets[3]]] << 16
+                    | OCTETS[name[offsets[1] + 1 : offsets[2]]] << 8
+                    | OCTETS[name[1 : offsets[1]]]
+                )
+            except KeyError:
+                return _MISS
+        if labels != 34 or len(name) != 74:
+            return _MISS
+        try:
+            return int.from_bytes(unhexlify(name[63:0:-2]), "big")
+        except Error:
+            return _MISS
+
+    def made_pointer(self, address: int) -> Made | None:
+        """Make the default PTR of an address of this zone."""
+        entry = self.trie_entry
+        snapshot = self.snapshot
+        if entry & 0x8000_0000:
+            entry = entry_at(snapshot.trie, entry, self.base_length, self.version, address)
+        if not entry:
+            return None
+        span = snapshot.range(entry - 1)
+        return Made(RRset(None, 1, write_record(PTR, span.ttl, span.render(address))), entry - 1)
+
+    def makes_below(self, name: bytes, offsets: Sequence[int]) -> int:
+        """Say how far down towards `name` default names exist: the number of labels of the deepest such ancestor.
+
+        0 when not even the first label below the zone's name leads to one. `name` may be the owner of a default name
+        itself. An empty non-terminal of this sort answers NODATA (RFC 8020).
+        """
+        entry = self.trie_entry
+        if not entry:
+            return 0
+        trie = self.snapshot.trie
+        digits = _DIGITS[self.version]
+        labels = len(offsets) - 1
+        deepest = labels
+        if not self.covers:
+            deepest = min(labels, _FULL[self.version] + 2)
+        elif labels > self.labels:
+            deepest = self.labels + 1
+        reached = 0
+        for count in range(self.labels + 1, deepest + 1):
+            at = labels - count
+            digit = digits.get(name[offsets[at] + 1 : offsets[at + 1]])
+            if digit is None:
+                break
+            if entry & 0x8000_0000:
+                entry = trie[(entry & 0x7FFF_FFFF) + digit]
+            if not entry:
+                break
+            reached = count
+        return reached
+
+    def made_addresses(self, led: list[tuple[int, Prefix]], rtype: int) -> Made | None:
+        """Make the A or AAAA records of a default name; `led` is what `Snapshot.led_to` found for it."""
+        version, size = (4, 4) if rtype == A else (6, 16)
+        found = [(number, address.number) for number, address in led if address.version == version]
+        if not found:
+            return None
+        ttl = min(self.snapshot.range(number).ttl for number, _ in found)
+        records = [write_record(rtype, ttl, address.to_bytes(size, "big")) for _, address in found]
+        return Made(RRset(None, len(records), b"".join(records)), found[0][0])
