@@ -1,0 +1,300 @@
+"""What exists, and what is said of it: the one place that decides.
+
+RFC 1034 4.3.2 with 4592 (wildcards), 6672 (DNAME), 2181, 8020 (an empty non-terminal exists), and one thing more: a
+range makes a PTR for every address that has none, as if it were written out in the zone. An Answer is a value; how it
+fits into a message is the writer's concern.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT, NODE_OCCLUDED
+from ptrd.wire.names import MAX_NAME, is_below, offsets_of, sort_key
+from ptrd.wire.rrtypes import AAAA, ANY, CNAME, DNAME, DS, NOERROR, NS, NXDOMAIN, PTR, REFUSED, YXDOMAIN, A
+from ptrd.wire.writer import AA, RRset, split_records, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ptrd.snapshot.view import Snapshot
+    from ptrd.snapshot.zone import Made, ServedZone
+
+# Where an answer comes from, for metrics and explanations: indices into SOURCES.
+SOURCES: Final = (
+    "record",
+    "default",
+    "forward",
+    "alias",
+    "delegation",
+    "nodata",
+    "nxdomain",
+    "refused",
+    "chaos",
+    "error",
+    "malformed",
+    "ignored",
+)
+RECORD, DEFAULT, FORWARD, ALIAS, DELEGATION, NODATA, DENIAL, NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED = range(12)
+
+MAX_CHAIN: Final = 16
+
+
+class Answer(NamedTuple):
+    """What is said.
+
+    `authoritative` is the AA flag or 0. `glue` is how many of the additional RRsets may not be left out without TC.
+    `range` is the number of the range that made the answer, or -1; `target` is where an alias leads on.
+    """
+
+    rcode: int
+    authoritative: int
+    source: int
+    answer: Sequence[RRset]
+    authority: Sequence[RRset] = ()
+    additional: Sequence[RRset] = ()
+    glue: int = 0
+    range: int = -1
+    target: bytes | None = None
+
+
+_REFUSED: Final = Answer(REFUSED, 0, NO_ZONE, ())
+
+
+def answer(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int) -> Answer:
+    """Answer a question of class IN.
+
+    `name` is in lower case, `offsets` as `names.offsets_of` gives them; qtype is any but a transfer's.
+    """
+    zone = snapshot.zone_of(name, offsets) if qtype != DS else _zone_for(snapshot, name, offsets, qtype)
+    if zone is None:
+        return _REFUSED
+    found = _find(snapshot, zone, name, offsets, qtype, None)
+    return found if found.target is None else _follow(snapshot, found, name, qtype)
+
+
+def _zone_for(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int) -> ServedZone | None:
+    zone = snapshot.zone_of(name, offsets)
+    if qtype == DS and zone is not None and len(offsets) - 1 == zone.labels and zone.labels:
+        # DS belongs to the parent's side of a cut (RFC 4035, 3.1.4.1); without the parent the child says NODATA.
+        above = name[offsets[1] :]
+        return snapshot.zone_of(above, offsets_of(above)) or zone
+    return zone
+
+
+def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int) -> Answer:
+    """Follow aliases through every zone that is served; the last name decides the rcode (RFC 2308, 2.1)."""
+    rrsets = list(first.answer)
+    target = first.target or b""
+    seen = {name}
+    while target not in seen and len(seen) < MAX_CHAIN:
+        seen.add(target)
+        offsets = offsets_of(target)
+        zone = _zone_for(snapshot, target, offsets, qtype)
+        if zone is None:
+            break
+        found = _find(snapshot, zone, target, offsets, qtype, target)
+        rrsets += found.answer
+        if found.target is None:
+            return found._replace(authoritative=AA, source=ALIAS, answer=rrsets)
+        target = found.target
+    return Answer(NOERROR, AA, ALIAS, rrsets)
+
+
+def _find(
+    snapshot: Snapshot, zone: ServedZone, name: bytes, offsets: Sequence[int], qtype: int, owner: bytes | None
+) -> Answer:
+    """Answer from one zone. `owner` is what the RRsets of `name` are owned by: None when it is the question's name."""
+    relative = name[: offsets[-1 - zone.labels]]
+    node = zone.find(relative)
+    managed = None
+    if snapshot.overlays and zone.number in snapshot.overlays:
+        managed = snapshot.overlays[zone.number].records.get(relative)
+    if node < 0:
+        return _absent(snapshot, zone, name, offsets, qtype, owner, managed)
+    flags = zone.flags(node)
+    if flags & NODE_OCCLUDED:
+        return _occluded(zone, zone.guard(node), name, qtype, owner)
+    if flags & NODE_CUT and qtype != DS:
+        return _referral(zone, node)
+    if managed is not None and qtype in (PTR, ANY) and not flags & (NODE_CNAME | NODE_CUT):
+        return Answer(NOERROR, AA, RECORD, (managed._replace(owner=owner),))
+    rrset = zone.rrset(node, qtype, owner)
+    if rrset is not None:
+        return Answer(NOERROR, AA, RECORD, (rrset,))
+    return _other(zone, node, flags, name, offsets, qtype, owner)
+
+
+def _other(
+    zone: ServedZone,
+    node: int,
+    flags: int,
+    name: bytes,
+    offsets: Sequence[int],
+    qtype: int,
+    owner: bytes | None,
+) -> Answer:
+    """Answer at a node that does not have the type: its alias, one RRset for ANY, a default beside it, or NODATA."""
+    if flags & NODE_CNAME:
+        rrset = zone.rrset(node, CNAME, owner)
+        if rrset is not None:
+            target = None if qtype == ANY else rrset.records[12:].lower()
+            return Answer(NOERROR, AA, ALIAS, (rrset,), target=target)
+    if qtype == ANY:  # RFC 8482, 4.1: one RRset is an answer
+        types = zone.rtypes(node)
+        rrset = zone.rrset(node, PTR if PTR in types else types[0], owner)
+        if rrset is not None:
+            return Answer(NOERROR, AA, RECORD, (rrset,))
+    if not flags & NODE_CUT:
+        made = _make(zone, name, offsets, qtype)
+        if made is not None:
+            return _made_answer(made, qtype, owner)
+    return Answer(NOERROR, AA, NODATA, (), (zone.negative,))
+
+
+def _make(zone: ServedZone, name: bytes, offsets: Sequence[int], qtype: int) -> Made | None:
+    """Make the default records of a type at a name that lies neither at nor below a cut or DNAME."""
+    if qtype == PTR:
+        if zone.trie_entry:
+            address = zone.address_at(name, offsets)
+            if address >= 0:
+                return zone.made_pointer(address)
+    elif zone.forward and qtype in (A, AAAA):
+        return zone.made_addresses(zone.snapshot.led_to(zone, name), qtype)
+    return None
+
+
+def _made_answer(made: Made, qtype: int, owner: bytes | None) -> Answer:
+    rrset, number = made
+    if owner is not None:
+        rrset = RRset(owner, rrset.number, rrset.records)
+    return Answer(NOERROR, AA, DEFAULT if qtype == PTR else FORWARD, (rrset,), range=number)
+
+
+def _absent(
+    snapshot: Snapshot,
+    zone: ServedZone,
+    name: bytes,
+    offsets: Sequence[int],
+    qtype: int,
+    owner: bytes | None,
+    managed: RRset | None,
+) -> Answer:
+    """Answer for a name without a node: below a cut, made, an empty non-terminal, from a wildcard, or nothing."""
+    nodata = Answer(NOERROR, AA, NODATA, (), (zone.negative,))
+    if zone.trie_entry and managed is None:
+        address = zone.address_at(name, offsets)
+        if address >= 0:
+            made = zone.made_pointer(address)
+            if made is not None:
+                return _made_answer(made, PTR, owner) if qtype in (PTR, ANY) else nodata
+
+    key = sort_key(name[: offsets[-1 - zone.labels]] + b"\0")
+    before, after = zone.neighbours(key)
+    if zone.cuts and before >= 0:
+        guard = zone.guard(before) if zone.flags(before) & NODE_OCCLUDED else before
+        above = zone.key(guard)
+        if zone.is_occluding(guard) and (not above or key.startswith(above + b"\0")):
+            return _occluded(zone, guard, name, qtype, owner)
+
+    if managed is not None:
+        if qtype in (PTR, ANY):
+            return Answer(NOERROR, AA, RECORD, (managed._replace(owner=owner),))
+        return nodata
+    if zone.forward:
+        led = snapshot.led_to(zone, name)
+        if led:
+            wanted = qtype if qtype != ANY else A if led[0][1].version == 4 else AAAA
+            made = zone.made_addresses(led, wanted) if wanted in (A, AAAA) else None
+            return nodata if made is None else _made_answer(made, wanted, owner)
+        if snapshot.leads_below(zone, name):
+            return nodata
+    if after >= 0 and zone.key(after).startswith(key + b"\0"):
+        return nodata
+    overlay = snapshot.overlays.get(zone.number)
+    if overlay is not None and overlay.has_below(key):
+        return nodata
+    reached = zone.makes_below(name, offsets)
+    if reached == len(offsets) - 1:
+        return nodata
+    if zone.wildcards:
+        encloser = _closest_encloser(snapshot, zone, name, offsets, key, (before, after), reached)
+        star = b"\1*" + name[offsets[-1 - encloser] : offsets[-1 - zone.labels]]
+        node = zone.find(star)
+        if node >= 0:
+            rrset = zone.rrset(node, qtype, owner)
+            if rrset is not None:
+                return Answer(NOERROR, AA, RECORD, (rrset,))
+            return _other(zone, node, zone.flags(node) | NODE_CUT, name, offsets, qtype, owner)
+        star_key = sort_key(star + b"\0")
+        follower = zone.neighbours(star_key)[1]
+        if follower >= 0 and zone.key(follower).startswith(star_key + b"\0"):
+            return nodata  # the wildcard is an empty non-terminal: it has names below it but no data (RFC 4592, 2.2.2)
+    if snapshot.zone_below(name):
+        return nodata  # a zone that we serve lies below, so the name is an empty non-terminal of the tree
+    return Answer(NXDOMAIN, AA, DENIAL, (), (zone.negative,))
+
+
+def _closest_encloser(
+    snapshot: Snapshot,
+    zone: ServedZone,
+    name: bytes,
+    offsets: Sequence[int],
+    key: bytes,
+    neighbours: tuple[int, int],
+    reached: int,
+) -> int:
+    """Count the labels of the deepest ancestor that exists (RFC 4592, 3.3.1)."""
+    labels = key.split(b"\0")
+    keys = [zone.key(node) for node in neighbours if node >= 0]
+    if zone.number in snapshot.overlays:
+        keys += snapshot.overlays[zone.number].nearest(key)
+    deepest = max(zone.labels, reached)
+    for other in keys:
+        common = 0
+        for mine, theirs in zip(labels, other.split(b"\0"), strict=False):
+            if mine != theirs:
+                break
+            common += 1
+        deepest = max(deepest, zone.labels + common)
+    for count in range(len(offsets) - 2, deepest, -1):
+        ancestor = name[offsets[-1 - count] :]
+        if zone.forward and (snapshot.led_to(zone, ancestor) or snapshot.leads_below(zone, ancestor)):
+            return count
+    return deepest
+
+
+def _occluded(zone: ServedZone, guard: int, name: bytes, qtype: int, owner: bytes | None) -> Answer:
+    """Answer for a name below a cut (referral) or below a DNAME (RFC 6672, 3.2)."""
+    if zone.flags(guard) & NODE_CUT:
+        return _referral(zone, guard)
+    above = zone.relative_name(guard) + zone.origin
+    rrset = zone.rrset(guard, DNAME, above)
+    if rrset is None:
+        raise AssertionError("a node is occluded by one that is neither cut nor DNAME")
+    _, ttl, target = split_records(rrset.records)[0]
+    renamed = name[: len(name) - len(above)] + target
+    if len(renamed) > MAX_NAME:
+        return Answer(YXDOMAIN, AA, ALIAS, (rrset,))
+    alias = RRset(owner, 1, write_record(CNAME, ttl, renamed))
+    return Answer(NOERROR, AA, ALIAS, (rrset, alias), target=None if qtype in (CNAME, ANY) else renamed.lower())
+
+
+def _referral(zone: ServedZone, cut: int) -> Answer:
+    """Refer to the servers of a cut, with every address of theirs that this zone holds (RFC 9471)."""
+    name = zone.relative_name(cut) + zone.origin
+    servers = zone.rrset(cut, NS, name)
+    if servers is None:
+        raise AssertionError("a cut has no NS")
+    required: list[RRset] = []
+    others: list[RRset] = []
+    for _, _, target in split_records(servers.records):
+        server = target.lower()
+        if not is_below(server, zone.origin):
+            continue
+        node = zone.find(server[: len(server) - len(zone.origin)])
+        if node < 0:
+            continue
+        addresses = [zone.rrset(node, rtype, server) for rtype in (A, AAAA)]
+        (required if is_below(server, name) else others).extend(rrset for rrset in addresses if rrset is not None)
+    return Answer(NOERROR, 0, DELEGATION, (), (servers,), (*required, *others), len(required))
