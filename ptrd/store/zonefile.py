@@ -1,0 +1,100 @@
+"""Zone files as zone-format describes them: bytes in, zones and every problem of the file out; nothing is raised.
+
+A file is read as a stream of YAML events, so that each problem has its line and column and a million records take
+seconds. Files are read only, and only by `expand_sources`' caller.
+"""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import yaml
+from yaml.events import DocumentStartEvent
+
+from ptrd.records.model import Place, Problem, Zone
+from ptrd.records.rules import RECORDS_LIMIT, set_problems
+from ptrd.store.yamlevents import Report, read_events, syntax_problem
+from ptrd.store.zonedocument import build_zone, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SUFFIXES: Final = frozenset((".yaml", ".yml"))
+
+
+def load_zone_file(path: str, data: bytes, limit: int = RECORDS_LIMIT) -> tuple[list[Zone], list[Problem]]:
+    """Read the zones of one file, and all its problems in order of their position.
+
+    `path` is only written into places. `limit` is how many records a name and type may have. A zone with an error is
+    left out of the zones. Where the file stops being YAML, the documents before that place are read all the same.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # a million tuples, none of them garbage: collecting among them takes as long as making them
+    try:
+        zones, problems = _load(path, data, limit)
+    finally:
+        if collecting:
+            gc.enable()
+    problems.sort(key=lambda problem: problem.place[1:])
+    return zones, problems
+
+
+def expand_sources(entries: Iterable[str]) -> tuple[list[str], list[Problem]]:
+    """Give the zone files that a list of files and folders stands for, each once.
+
+    Of a folder its `*.yaml` and `*.yml`, sorted, hidden ones not; a file is taken whatever its name.
+    """
+    files: dict[str, None] = {}
+    problems = []
+    for entry in entries:
+        path = Path(entry)
+        place = Place(entry, 1, 1)
+        try:
+            if not path.is_dir():
+                if path.exists():
+                    files.setdefault(entry)
+                else:
+                    problems.append(Problem(place, "there is no such file or folder; write the path of a zone file"))
+                continue
+            found = sorted(
+                str(item) for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith(".")
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            problems.append(Problem(place, f"it cannot be read: {reason}; see to its permissions"))
+            continue
+        if not found:
+            problems.append(Problem(place, "the folder holds no *.yaml or *.yml file", warning=True))
+        files.update(dict.fromkeys(found))
+    return list(files), problems
+
+
+def _load(path: str, data: bytes, limit: int) -> tuple[list[Zone], list[Problem]]:
+    unreadable: list[Problem] = []
+    while True:
+        report = Report(path, data)
+        zones: list[Zone] = []
+        try:
+            _read_documents(report, limit, zones)
+        except yaml.reader.ReaderError as error:
+            # libyaml reads ahead: take the documents that end before the byte that it cannot read.
+            unreadable.append(syntax_problem(error, report))
+            data = data[: data.rfind(b"\n---", 0, error.position) + 1]
+            continue
+        except yaml.YAMLError as error:
+            report.add(syntax_problem(error, report))
+        for problem in set_problems(zones):
+            report.add(problem)
+        return zones, report.problems + unreadable
+
+
+def _read_documents(report: Report, limit: int, zones: list[Zone]) -> None:
+    events = read_events(report.data)
+    for event in events:
+        if event.__class__ is DocumentStartEvent:
+            document = read_document(next(events), events, report)
+            zone = build_zone(document, report, limit) if document else None
+            if zone is not None:
+                zones.append(zone)
