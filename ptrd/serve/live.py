@@ -1,0 +1,36 @@
+"""What a worker serves at this moment, and the function that answers from it.
+
+The snapshot is replaced as a whole, between two batches; whoever began with the old one finishes with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ptrd.metrics import DROP_FAILURE
+
+# (snapshot, options, message, whether over TCP) -> (answer or nothing, source, qtype, range): engine.responder.respond
+Respond = Callable[[Any, Any, bytes, bool], tuple[bytes, int, int, int]]
+
+_log = logging.getLogger(__name__)
+
+
+class Live:
+    """The snapshot, the engine's options, and the counters of the snapshot's ranges."""
+
+    __slots__ = ("options", "ranges", "snapshot")
+
+    def __init__(self, snapshot: Any, options: Any, ranges: memoryview) -> None:  # noqa: ANN401 - the engine's own
+        self.snapshot = snapshot
+        self.options = options
+        self.ranges = ranges
+
+
+def count_failure(counts: memoryview, data: bytes) -> None:
+    """Count a message on which the engine failed, and log the 1st, 2nd, 4th, 8th... with the exception."""
+    counts[DROP_FAILURE] += 1
+    number = counts[DROP_FAILURE]
+    if number & (number - 1) == 0:
+        _log.exception("no answer to the message %s (failure %d)", data[:512].hex(), number)

@@ -1,0 +1,360 @@
+"""The supervisor's side of the workers: started, watched, replaced, told what to serve, stopped.
+
+Every slot has a worker, or soon will: one that dies, or is silent for 5 s with a message to acknowledge, is killed and
+replaced at once, with the same sockets and counters, and is up to date before it reads. A publication or a change is
+live when it returns: every worker has acknowledged it. What one worker refuses is taken back from all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import ptrd
+from ptrd.metrics import clear_gauges
+from ptrd.serve.channel import Channel, make_channel, write_change
+from ptrd.serve.options import ServeError, ServeOptions, write_options
+from ptrd.serve.slots import Slot, State
+from ptrd.serve.worker import IGNORED_SIGNALS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ptrd.records.changes import Change
+    from ptrd.serve.channel import Message
+    from ptrd.serve.sockets import Listening
+
+SILENCE: Final = 5.0  # seconds without an acknowledgement, after which a worker is replaced
+START: Final = 20.0  # seconds an interpreter may take to start, on a machine that is busy
+ATTEMPTS: Final = 5  # at starting a worker, before somebody must be told
+_BACK_OFF: Final = (0.0, 0.1, 0.3, 1.0, 3.0)  # seconds before the next attempt
+_WORKER: Final = (sys.executable, "-P", "-m", "ptrd.serve.worker")
+_STOPS: Final = "the server stops"
+_log = logging.getLogger(__name__)
+
+
+class WorkerPool:
+    """The workers, one for each share of the sockets.
+
+    `engine` are the engine's options, a dataclass of plain values. `failed` is told, in a sentence, when a worker
+    cannot be started; the pool keeps trying. Make it in a running loop.
+    """
+
+    def __init__(
+        self,
+        listening: Listening,
+        options: ServeOptions,
+        engine: object,
+        *,
+        failed: Callable[[str], None],
+        command: Sequence[str] = _WORKER,
+    ) -> None:
+        self._options = options
+        self._engine = write_options(engine)
+        self._failed = failed
+        self._command = command
+        self._loop = asyncio.get_running_loop()
+        self._slots = [Slot(number, share) for number, share in enumerate(listening.shares)]
+        self._state: State | None = None
+        self._sequence = 0  # of the last message that wants an answer
+        self._taken_back = -1  # what was sent up to here may be refused by more than one worker
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._publishing = asyncio.Lock()
+        self._stopping = False
+        self._none_left = asyncio.Event()
+        self.restarts = 0
+
+    @property
+    def blocks(self) -> list[memoryview]:
+        """Give the workers' counters, for `metrics.Readings`."""
+        return [slot.counts for slot in self._slots]
+
+    @property
+    def pids(self) -> list[int]:
+        """Give the processes that run, by slot; 0 where one is being replaced."""
+        return [slot.process.pid if slot.process else 0 for slot in self._slots]
+
+    @property
+    def acknowledged(self) -> list[int]:
+        """Give the revision that each worker serves, -1 where it serves none yet."""
+        return [slot.revision for slot in self._slots]
+
+    def start(self) -> None:
+        """Start the workers; they wait for the first `publish`."""
+        for slot in self._slots:
+            self._start(slot)
+
+    async def publish(self, revision: int, image: int, ranges: int) -> None:
+        """Have every worker serve an image, and the changes that are newer than it.
+
+        `image` and `ranges` are descriptors, the caller's to close. Raises ServeError when a worker refuses the image
+        or cannot be started; all go on with the image before then.
+        """
+        async with self._publishing:
+            before, state = self._state, State(revision, image, ranges)
+            if before is not None:
+                state.changes = [change for change in before.changes if change[0] > revision]
+            self._state = state
+            try:
+                self._tell_all(state)
+                await self._acknowledgement()
+            except BaseException:
+                self._state = before
+                if before is not None and self._stopping:
+                    before.close()
+                elif before is not None:
+                    before.changes += [change for change in state.changes if change[0] > before.latest]
+                    self._tell_all(before)
+                state.close()
+                raise
+            if before is not None:
+                before.close()
+
+    async def apply(self, revision: int, changes: list[Change]) -> None:
+        """Have every worker serve changes on top. Raises ServeError as `publish` does, and takes them back then."""
+        state = self._state
+        if self._stopping:
+            raise ServeError(_STOPS)
+        if state is None:
+            raise ServeError("no zones are served yet, so nothing in them can change")
+        entry = (revision, list(changes))
+        state.changes.append(entry)
+        self._sequence += 1
+        try:
+            for slot in self._slots:
+                self._tell_changes(slot, entry)
+                self._expect_answer(slot, revision)
+            await self._acknowledgement()
+        except ServeError:
+            for known in state, self._state:
+                if known is not None:
+                    known.changes = [change for change in known.changes if change is not entry]
+            if self._state is not None and not self._stopping:
+                self._tell_all(self._state)
+            raise
+
+    async def probe(self) -> bool:
+        """Tell whether every worker answers a question put to it within. One that is silent is replaced."""
+        if self._state is None or not all(slot.channel and slot.ready for slot in self._slots):
+            return False
+        self._sequence += 1
+        for slot in self._slots:
+            slot.probes[self._sequence] = self._loop.create_future()
+            self._send(slot, {"type": "probe", "sequence": self._sequence})
+            self._expect_answer(slot, slot.expected.get(slot.sent, slot.revision))
+        return all(await asyncio.gather(*[slot.probes[self._sequence] for slot in self._slots]))
+
+    async def stop(self, timeout: float) -> None:  # noqa: ASYNC109 - who is late is killed, so no outer timeout will do
+        """Have the workers answer what their sockets hold, and end; after `timeout` seconds they are killed."""
+        self._stopping = True
+        self._fail_waiting(_STOPS)
+        for slot in self._slots:
+            if slot.timer is not None:
+                slot.timer.cancel()
+            self._send(slot, {"type": "stop", "seconds": min(self._options.drain_seconds, timeout * 0.8)})
+        if any(slot.process for slot in self._slots):
+            try:
+                await asyncio.wait_for(self._none_left.wait(), timeout)
+            except TimeoutError:
+                for slot in self._slots:
+                    if slot.process is not None:
+                        _log.warning("worker %d did not stop within %.1f s", slot.number, timeout)
+                        slot.process.kill()
+                await self._none_left.wait()
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+        for slot in self._slots:
+            os.close(slot.descriptor)
+
+    def _tell_all(self, state: State) -> None:
+        self._sequence += 1
+        for slot in self._slots:
+            if slot.process is None and slot.timer is not None:
+                slot.timer.cancel()  # it waits for another attempt, and this one is different
+                slot.failures = 0
+                self._start(slot)
+            else:
+                self._tell(slot, state)
+
+    def _tell(self, slot: Slot, state: State) -> None:
+        """Tell a worker everything it needs to be up to date; it goes live with all of it at once."""
+        message = {"type": "image", "sequence": self._sequence, "later": len(state.changes)}
+        self._send(slot, message, [state.image, state.ranges])
+        for entry in state.changes:
+            self._tell_changes(slot, entry)
+        self._expect_answer(slot, state.latest)
+
+    def _tell_changes(self, slot: Slot, entry: tuple[int, list[Change]]) -> None:
+        revision, changes = entry
+        message = {"type": "changes", "sequence": self._sequence, "revision": revision}
+        self._send(slot, message | {"changes": [write_change(change) for change in changes]})
+
+    def _send(self, slot: Slot, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Send to the worker of a slot; one that is being replaced will be told everything when it starts."""
+        if slot.channel is not None:
+            slot.channel.send(message, descriptors)
+
+    def _expect_answer(self, slot: Slot, revision: int) -> None:
+        if slot.channel is not None:
+            slot.sent = self._sequence
+            slot.expected[self._sequence] = revision
+            if slot.timer is None:
+                slot.timer = self._loop.call_later(SILENCE, self._end_silence, slot)
+
+    async def _acknowledgement(self) -> None:
+        """Wait until every worker has acknowledged everything that was sent by now. Raises ServeError."""
+        if self._stopping:
+            raise ServeError(_STOPS)
+        future = self._loop.create_future()
+        self._waiting.append((self._sequence, future))
+        self._check_waiting()
+        await future
+
+    def _check_waiting(self) -> None:
+        lowest = min([slot.acknowledged for slot in self._slots])
+        for sequence, future in self._waiting:
+            if sequence <= lowest and not future.done():
+                future.set_result(None)
+        self._waiting = [entry for entry in self._waiting if not entry[1].done()]
+
+    def _fail_waiting(self, sentence: str, sequence: int | None = None) -> bool:
+        """Fail who waits for this sequence or an earlier one, or all; tells whether anybody does."""
+        failed = [entry[1] for entry in self._waiting if not entry[1].done() and (sequence or entry[0]) >= entry[0]]
+        for future in failed:
+            future.set_exception(ServeError(sentence))
+        self._waiting = [entry for entry in self._waiting if not entry[1].done()]
+        return bool(failed)
+
+    def _start(self, slot: Slot) -> None:
+        slot.timer = None
+        ours, theirs = make_channel()
+        # Blocked until the worker ignores them, so that none can end it while it starts.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
+        try:
+            slot.process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [*self._command, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+                process_group=0,  # else a terminal's Ctrl-C reaches the workers before the supervisor can drain them
+            )
+        except OSError as error:
+            ours.close()
+            self._replace(slot, f"cannot be started: {error.strerror}")
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            theirs.close()
+        slot.pidfd = os.pidfd_open(slot.process.pid)
+        self._loop.add_reader(slot.pidfd, self._bury, slot)
+        slot.channel = Channel(
+            ours, self._loop, lambda message, _: self._receive(slot, message), lambda: self._end(slot)
+        )
+        slot.timer = self._loop.call_later(START, self._end_silence, slot)
+        configure = {
+            "type": "configure",
+            "slot": slot.number,
+            "serve": write_options(self._options),
+            "engine": self._engine,
+            "connections": -(-self._options.tcp_connections // len(self._slots)),
+        }
+        self._send(slot, configure, [slot.descriptor, *[sock.fileno() for sock in slot.sockets]])
+        if self._state is not None:
+            self._tell(slot, self._state)
+
+    def _receive(self, slot: Slot, message: Message) -> None:
+        if message["type"] == "ready":
+            slot.ready = True
+        else:
+            sequence = message["sequence"]
+            slot.answered = sequence
+            if message["type"] == "refused":
+                self._take_refusal(slot, sequence, message["error"])
+            else:
+                slot.failures = 0
+                slot.acknowledged = sequence
+                slot.revision = slot.expected.get(sequence, slot.revision)
+                slot.expected = {number: revision for number, revision in slot.expected.items() if number > sequence}
+                self._answer_probe(slot, sequence, ok=message["ok"])
+                self._check_waiting()
+        if slot.timer is not None:
+            slot.timer.cancel()
+            slot.timer = None
+        if slot.sent > slot.answered:
+            slot.timer = self._loop.call_later(SILENCE, self._end_silence, slot)
+
+    @staticmethod
+    def _answer_probe(slot: Slot, sequence: int, *, ok: bool) -> None:
+        probe = slot.probes.pop(sequence, None)
+        if probe is not None and not probe.done():  # who asked may have gone
+            probe.set_result(ok)
+
+    def _take_refusal(self, slot: Slot, sequence: int, error: str) -> None:
+        """Tell who waits, and they take it back; when nobody does, the others serve it: this worker is at fault."""
+        sentence = f"worker {slot.number} cannot serve it: {error}"
+        if self._fail_waiting(sentence, sequence):
+            self._taken_back = self._sequence
+        elif sequence > self._taken_back:
+            _log.error("%s", sentence)
+            self._end(slot)
+
+    def _end_silence(self, slot: Slot) -> None:
+        slot.timer = None
+        _log.error("worker %d is silent for %.0f s and is replaced", slot.number, SILENCE if slot.ready else START)
+        self._end(slot)
+
+    def _end(self, slot: Slot) -> None:
+        if slot.process is not None:
+            slot.process.kill()
+
+    def _bury(self, slot: Slot) -> None:
+        """Clear up after a worker that has ended, and fill its place."""
+        process = slot.process
+        if process is None or slot.channel is None:
+            return
+        self._loop.remove_reader(slot.pidfd)
+        os.close(slot.pidfd)
+        status = process.wait()
+        slot.channel.close()
+        if slot.timer is not None:
+            slot.timer.cancel()
+        slot.process = slot.channel = slot.timer = None
+        slot.ready = False
+        slot.sent = slot.answered = slot.acknowledged = slot.revision = -1
+        slot.expected.clear()
+        for sequence in list(slot.probes):
+            self._answer_probe(slot, sequence, ok=False)
+        clear_gauges(slot.counts)
+        if not self._stopping:
+            how = f"signal {-status}" if status < 0 else f"status {status}"
+            self._replace(slot, f"(process {process.pid}) has ended with {how}")
+        elif not any(other.process for other in self._slots):
+            self._none_left.set()
+
+    def _replace(self, slot: Slot, how: str) -> None:
+        """Fill a slot, at once unless its workers keep ending before they serve."""
+        self.restarts += 1
+        slot.failures += 1
+        _log.warning("worker %d %s; it is replaced", slot.number, how)
+        if slot.failures % ATTEMPTS == 0:
+            sentence = f"worker {slot.number} cannot be started, {slot.failures} times in a row; the last one {how}"
+            self._fail_waiting(sentence)
+            self._failed(sentence)
+        delay = _BACK_OFF[min(slot.failures, len(_BACK_OFF)) - 1]
+        slot.timer = self._loop.call_later(delay, self._start, slot)
+
+
+def _environment() -> dict[str, str]:
+    """Give an environment in which a fresh interpreter finds this package, also when it is not installed."""
+    folder = str(Path(ptrd.__file__).parent.parent)
+    if folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        return dict(os.environ)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))}

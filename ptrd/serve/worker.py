@@ -1,0 +1,258 @@
+"""A worker process: `python -m ptrd.serve.worker FD`, FD being its end of the channel to the supervisor.
+
+It reads its sockets only after it has acknowledged a snapshot, and lives no longer than the channel. It decides
+nothing: the supervisor says what to serve and when to stop. Signals that a terminal or an init system sends to all
+processes are ignored here, since the supervisor gets them too.
+
+From the supervisor (`sequence` counts these messages, each is acknowledged by it):
+    configure  slot, serve, engine, connections; descriptors: counters, then the sockets
+    image      sequence, revision, later; descriptors: image, range counters. Live with the `later` changes behind it
+    changes    sequence, revision, changes
+    probe      sequence
+    stop       seconds
+To the supervisor:
+    ready      the interpreter runs and the sockets are here
+    done       sequence, ok
+    refused    sequence, error: what was served before goes on being served
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import mmap
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+from struct import pack
+from typing import TYPE_CHECKING, Any, Final
+
+from ptrd import PtrdError
+from ptrd.engine.responder import Options, respond
+from ptrd.metrics import map_block, map_ranges
+from ptrd.serve.channel import Channel, read_change
+from ptrd.serve.live import Live
+from ptrd.serve.options import ServeOptions, read_options
+from ptrd.serve.tcp import Connections
+from ptrd.serve.udp import BATCH, make_reader
+from ptrd.snapshot.image import open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ptrd.serve.channel import Message
+    from ptrd.serve.live import Respond
+
+IGNORED_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SPARE_FILES: Final = 128  # descriptors that are no connections
+_PROBE: Final = pack(">HHHHHH", 0x7074, 0, 1, 0, 0, 0)
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Serves what the supervisor says. `open_image` makes a snapshot of a map, `read_engine` options of a text."""
+
+    def __init__(
+        self, respond: Respond, open_image: Callable[[mmap.mmap], Any], read_engine: Callable[[str], Any]
+    ) -> None:
+        self._respond = respond
+        self._open_image = open_image
+        self._read_engine = read_engine
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._live = Live(None, None, memoryview(b""))
+        self._next: Live | None = None  # opened, and waits for `later` changes
+        self._later = 0
+        self._reading = False
+        self._sockets: list[socket.socket] = []
+        self._readers: list[tuple[socket.socket, Callable[[], int]]] = []
+
+    async def run(self, channel: socket.socket) -> int:
+        """Serve until told to stop or until the channel ends; gives the exit status."""
+        self._channel = Channel(channel, self._loop, self._receive, lambda: self._end(0))
+        return await self._ended
+
+    def _receive(self, message: Message, descriptors: list[int]) -> None:
+        try:
+            handle = {
+                "configure": self._configure,
+                "image": self._take_image,
+                "changes": self._take_changes,
+                "probe": self._take_probe,
+                "stop": self._take_stop,
+            }[message["type"]]
+            handle(message, descriptors)
+        except Exception:  # noqa: BLE001 - logged; a supervisor that is not understood is no use
+            _log.exception("the message %s cannot be handled", message.get("type"))
+            self._end(1)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _end(self, status: int) -> None:
+        if not self._ended.done():
+            self._ended.set_result(status)
+
+    def _configure(self, message: Message, descriptors: list[int]) -> None:
+        self._slot = message["slot"]
+        logging.basicConfig(format=f"ptrd: worker {self._slot}: %(message)s")
+        with contextlib.suppress(OSError):
+            Path("/proc/self/comm").write_text(f"ptrd worker {self._slot}", encoding="ascii")
+        self._counts = map_block(descriptors[0])
+        self._engine = self._read_engine(message["engine"])
+        options = read_options(ServeOptions, message["serve"])
+        most = _allow_files(message["connections"])
+        self._connections = Connections(self._live, self._respond, self._counts, options, most)
+        self._sockets = [socket.socket(fileno=os.dup(descriptor)) for descriptor in descriptors[1:]]
+        self._readers = [
+            (sock, make_reader(sock, self._live, self._respond, self._counts))
+            for sock in self._sockets
+            if sock.type == socket.SOCK_DGRAM
+        ]
+        self._channel.send({"type": "ready"})
+
+    def _take_image(self, message: Message, descriptors: list[int]) -> None:
+        self._next, self._later = None, message["later"]
+        try:
+            image = mmap.mmap(descriptors[0], 0, prot=mmap.PROT_READ)
+            self._next = Live(self._open_image(image), self._engine, map_ranges(descriptors[1], self._slot))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot goes on being served
+            self._refuse(message, error)
+            return
+        self._go_live(message)
+
+    def _take_changes(self, message: Message, _: list[int]) -> None:
+        behind = self._later > 0  # an image that is not live yet; refused when there is none
+        self._later -= behind
+        target = self._next if behind else self._live
+        if target is None:
+            return
+        try:
+            changes = [read_change(change) for change in message["changes"]]
+            target.snapshot = target.snapshot.with_overlay(changes, message["revision"])
+        except Exception as error:  # noqa: BLE001 - as above
+            self._next = None
+            self._refuse(message, error)
+            return
+        if behind:
+            self._go_live(message)
+        else:
+            self._acknowledge(message)
+
+    def _go_live(self, message: Message) -> None:
+        """Serve the next snapshot, when all its changes are here."""
+        if self._later or self._next is None:
+            return
+        live, fresh = self._live, self._next
+        live.snapshot, live.options, live.ranges = fresh.snapshot, fresh.options, fresh.ranges
+        self._next = None
+        self._acknowledge(message)
+        if not self._reading:
+            self._reading = True
+            for sock, read in self._readers:
+                self._loop.add_reader(sock.fileno(), read)
+            for sock in self._sockets:
+                if sock.type == socket.SOCK_STREAM:
+                    self._start(self._connections.listen(sock))
+        self._loop.call_soon(_tidy)
+
+    def _take_probe(self, message: Message, _: list[int]) -> None:
+        self._acknowledge(message, ok=self._reading and self._probe())
+
+    def _probe(self) -> bool:
+        """Ask ourselves for the SOA of a zone, or for anything when there is no zone."""
+        zones = self._live.snapshot.zones
+        query = _PROBE + (zones[0].origin if zones else b"\0") + b"\0\6\0\1"
+        tcp = False
+        wire = self._respond(self._live.snapshot, self._live.options, query, tcp)[0]
+        return wire[:2] == query[:2] and (not zones or wire[3] & 15 == 0)
+
+    def _take_stop(self, message: Message, _: list[int]) -> None:
+        self._start(self._stop(self._loop.time() + message["seconds"]))
+
+    async def _stop(self, deadline: float) -> None:
+        """Answer what the sockets hold already, and end."""
+        if self._reading:
+            for sock, read in self._readers:
+                self._loop.remove_reader(sock.fileno())
+                while read() == BATCH and self._loop.time() < deadline:
+                    pass
+            await self._connections.drain(deadline)
+        self._end(0)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task; its failure is the worker's."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the worker ends", exc_info=task.exception())
+            self._end(1)
+
+    def _acknowledge(self, message: Message, *, ok: bool = True) -> None:
+        self._channel.send({"type": "done", "sequence": message["sequence"], "ok": ok})
+
+    def _refuse(self, message: Message, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, PtrdError) else repr(error)
+        self._channel.send({"type": "refused", "sequence": message["sequence"], "error": sentence})
+
+
+def run_worker(
+    channel: socket.socket,
+    respond: Respond,
+    open_image: Callable[[mmap.mmap], Any],
+    read_engine: Callable[[str], Any],
+) -> int:
+    """Be a worker, with this end of a channel; gives the exit status."""
+    for number in IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)  # blocked by the supervisor until here
+
+    async def run() -> int:
+        return await Worker(respond, open_image, read_engine).run(channel)
+
+    return asyncio.run(run())
+
+
+def main() -> int:
+    """Serve with the engine."""
+    return run_worker(
+        socket.socket(fileno=int(sys.argv[1])),
+        respond,
+        lambda image: open_image(image, verify=False),  # the supervisor has verified it
+        lambda text: read_options(Options, text),
+    )
+
+
+def _allow_files(connections: int) -> int:
+    """Raise the limit of open files to what the connections need, and give how many connections it allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            )
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(1, min(connections, soft - _SPARE_FILES))
+    return connections
+
+
+def _tidy() -> None:
+    """Let the snapshot before go, and keep the garbage collector from walking over the one that will stay."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
