@@ -1,0 +1,145 @@
+"""What a person may ask of the running server, whichever way the question comes: lookup, reload, status.
+
+Replies are plain values, ready for JSON. What is served is asked of the publisher, how it is served of the `Fleet`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ptrd import __version__
+from ptrd.control.local import CommandError
+from ptrd.wire.names import NameError_, parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ptrd.control.local import Command, Reply
+    from ptrd.control.publish import Outcome, Publisher
+
+
+class WorkerState(NamedTuple):
+    """One worker, as it is reported."""
+
+    pid: int  # 0 while it is being replaced
+    revision: int  # that it serves, 0 while it is being replaced
+
+
+class Fleet(Protocol):
+    """The workers, as the daemon hands them in; `control` never imports `serve`."""
+
+    def workers(self) -> list[WorkerState]:
+        """List the workers in the order of their slots."""
+
+    @property
+    def restarts(self) -> int:
+        """Count the workers that ended unasked."""
+
+    async def ailments(self) -> list[str]:
+        """Ask every worker whether it is well: a sentence for each that is not, or does not say."""
+
+
+class Commands:
+    """The commands, over one publisher and its fleet. `started` is Unix time, `addresses` is where DNS is answered."""
+
+    def __init__(self, publisher: Publisher, fleet: Fleet, started: float, addresses: list[str]) -> None:
+        self._publisher = publisher
+        self._fleet = fleet
+        self._started = started
+        self._addresses = addresses
+
+    def by_name(self) -> Mapping[str, Command]:
+        """Give the commands by their names, as `LocalServer` takes them."""
+        return {"lookup": self.lookup, "reload": self.reload, "status": self.status}
+
+    async def lookup(self, request: Mapping[str, Any]) -> Reply:
+        """Answer `name` and `type` from the live snapshot, and say why. Raises CommandError, TypeNameError."""
+        from ptrd.engine.explain import explain  # noqa: PLC0415 - what most runs never need costs start-up nothing
+        from ptrd.wire.rrtypes import type_of  # noqa: PLC0415 - the same
+
+        name, rtype = request.get("name"), request.get("type", "PTR")
+        if not isinstance(name, str) or not isinstance(rtype, str):
+            raise CommandError("lookup needs a `name`, and `type` is a text")
+        try:
+            wire = parse_name(name)
+        except NameError_ as error:
+            raise CommandError(f"{name!r} is no domain name: {error}") from None
+        if self._publisher.live is None:
+            raise CommandError("nothing is served yet; try again")
+        return {"ok": True, "result": explain(self._publisher.live.snapshot, wire.lower(), type_of(rtype))}
+
+    async def reload(self, _request: Mapping[str, Any]) -> Reply:
+        """Publish what the zone files say now, and wait until it is live or refused."""
+        outcome = await self._publisher.reload()
+        reply: Reply = {
+            "ok": outcome.ok,
+            "problems": _problems(outcome),
+            "result": describe(outcome) | {"revision": self._revision()},
+        }
+        if not outcome.ok:
+            reply |= {"error": f"nothing was published: {outcome.report.error}", "status": 1}
+        return reply
+
+    async def status(self, _request: Mapping[str, Any]) -> Reply:
+        """Describe the server: what it serves, where, by whom, and how the last publication ended."""
+        publisher = self._publisher
+        outcome = publisher.outcome
+        live = publisher.live
+        return {
+            "ok": True,
+            "result": {
+                "version": __version__,
+                "pid": os.getpid(),
+                "uptime": round(time.time() - self._started, 3),
+                "degraded": publisher.degraded,
+                "revision": self._revision(),
+                **(live.statistics if live is not None else {}),
+                "listen": self._addresses,
+                "workers": [worker._asdict() for worker in self._fleet.workers()],
+                "restarts": self._fleet.restarts,
+                "publish": None if outcome is None else describe(outcome) | {"problems": _problems(outcome)},
+            },
+        }
+
+    async def ailments(self) -> list[str]:
+        """Say what is wrong with the workers: nothing when all of them answer."""
+        return await self._fleet.ailments()
+
+    def unready(self) -> list[str]:
+        """Say why queries would not be answered: nothing when some worker serves a snapshot."""
+        if self._publisher.live is None:
+            return ["no zones are served yet"]
+        if not any(worker.revision for worker in self._fleet.workers()):
+            return ["no worker serves the zones at this moment"]
+        return []
+
+    @property
+    def degraded(self) -> str:
+        """Say why what is served is not what the files say; empty when it is."""
+        return self._publisher.degraded
+
+    def _revision(self) -> int:
+        live = self._publisher.live
+        return 0 if live is None else live.snapshot.revision
+
+
+def describe(outcome: Outcome) -> dict[str, Any]:
+    """Describe how a publication ended."""
+    return {
+        "outcome": outcome.how,
+        "time": round(outcome.at, 3),
+        "seconds": round(outcome.seconds, 3),
+        "error": outcome.report.error,
+        "files": outcome.report.files,
+        "reused": outcome.report.reused,
+        "changed": [{"zone": zone, "old": old, "new": new} for zone, old, new in outcome.report.changed],
+    }
+
+
+def _problems(outcome: Outcome) -> list[str]:
+    found = [str(problem) for problem in outcome.report.problems]
+    if outcome.report.omitted:
+        found.append(f"{outcome.report.omitted} more; `ptrd check` prints them all")
+    return found

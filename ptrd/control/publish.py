@@ -1,0 +1,246 @@
+"""The one way to change what is served, and it is all or nothing.
+
+A publication compiles every zone file in a child process, puts the image and its serials on the disk, and makes it
+live on every worker; only then is it `live` here. Whatever fails on the way leaves the old image serving. One runs at
+a time, and requests that come while it runs share the next one, since it may have read its files already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ptrd import PtrdError, __version__
+from ptrd.control.child import run_compiler
+from ptrd.control.jobs import Job, Report
+from ptrd.snapshot.image import open_image, read_about
+from ptrd.snapshot.layout import VERSION, ImageError
+from ptrd.store.atomic import rename_into, temporary_beside
+from ptrd.store.images import ImageFileError, MappedImage, stat_inputs
+from ptrd.store.zonefile import expand_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from ptrd.control.options import PublishOptions
+    from ptrd.snapshot.view import Snapshot
+    from ptrd.store.state import State
+
+_CHANGES_LOGGED: Final = 20
+
+log = logging.getLogger("ptrd")
+
+
+class PublishError(PtrdError):
+    """There is nothing to serve."""
+
+
+class Live(NamedTuple):
+    """What is served: the image file that workers map, and this process's own reading of it."""
+
+    image: MappedImage
+    snapshot: Snapshot
+    statistics: dict[str, int]
+
+
+class Outcome(NamedTuple):
+    """How a publication ended. `how` says what came of it: mapped, compiled, unchanged or refused."""
+
+    how: str
+    at: float  # Unix time
+    seconds: float
+    report: Report
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether what is served is what the files say."""
+        return self.how != "refused"
+
+
+class Publisher:
+    """Keeps what is served in step with the zone files.
+
+    `spread` makes an image live on every worker before it returns; `report` is told of every outcome.
+    """
+
+    def __init__(
+        self,
+        options: PublishOptions,
+        state: State,
+        spread: Callable[[Live], Awaitable[None]],
+        report: Callable[[Outcome], None],
+    ) -> None:
+        self._options = options
+        self._state = state
+        self._spread = spread
+        self._report = report
+        self._settings = settings_of(options)
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[Outcome] | None = None  # not begun yet
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._revision = 0  # of the newest image
+        self.live: Live | None = None
+        self.outcome: Outcome | None = None
+
+    @property
+    def degraded(self) -> str:
+        """Say why what is served is not what the files say; empty when it is."""
+        return self.outcome.report.error if self.outcome is not None else ""
+
+    async def start(self) -> None:
+        """Serve the image of last time when it was made of the same files, else a new one.
+
+        When that cannot be made, serve the image of last time all the same. Raises PublishError when there is none.
+        """
+        began = time.monotonic()
+        last = self._open_last()
+        if last is not None:
+            self._revision = last.snapshot.revision
+            if self._is_current(last):
+                await self._spread(last)
+                self.live = last
+                self._conclude("mapped", began, Report())
+                return
+        async with self._turn:
+            report = await self._renew(reuse=last is not None)
+        if report.error and last is not None:
+            await self._spread(last)
+            self.live = last
+        self._conclude("refused" if report.error else "compiled", began, report)
+        if self.live is None:
+            raise PublishError(f"there is nothing to serve: {report.error}")
+
+    async def reload(self) -> Outcome:
+        """Publish what the zone files say now, and give how it ended, when it has."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._publish())
+            self._tasks.add(self._next)
+            self._next.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(self._next)
+
+    async def close(self) -> None:
+        """End the publication that runs, with its compiler; what is live stays."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def watch(self, interval: float) -> None:
+        """Publish whenever the files have changed and then stayed as they are for one interval. Never returns."""
+        seen = tried = None  # a change may have come since the files were read last, so the first look counts
+        while True:
+            await asyncio.sleep(interval)
+            now = self._files_now()
+            if now == seen != tried:
+                tried = now
+                if self.live is None or not self._is_current(self.live):
+                    log.info("the zone files have changed")
+                    await self.reload()
+            seen = now
+
+    def _files_now(self) -> object:
+        paths, problems = expand_sources(self._options.zones)
+        return stat_inputs(paths), problems
+
+    async def _publish(self) -> Outcome:
+        async with self._turn:
+            self._next = None  # who asks from here on has files in mind that may have been read already
+            began = time.monotonic()
+            if self.live is not None and self._is_current(self.live):
+                return self._conclude("unchanged", began, Report())
+            report = await self._renew(reuse=self.live is not None)
+            return self._conclude("refused" if report.error else "compiled", began, report)
+
+    def _conclude(self, how: str, began: float, report: Report) -> Outcome:
+        """Remember, log and report how a publication ended."""
+        outcome = self.outcome = Outcome(how, time.time(), time.monotonic() - began, report)
+        for place, message, warning in report.problems:
+            log.log(logging.WARNING if warning else logging.ERROR, "%s:%d:%d: %s", *place, message)
+        if report.omitted:
+            log.error("%d more problems; `ptrd check` prints them all", report.omitted)
+        if outcome.ok:
+            for zone, old, new in report.changed[:_CHANGES_LOGGED]:
+                log.info("zone %s: serial %d%s", zone, new, "" if old is None else f", was {old}")
+            if len(report.changed) > _CHANGES_LOGGED:
+                log.info("%d more zones have a new serial", len(report.changed) - _CHANGES_LOGGED)
+            log.info("revision %d is live: %s in %.2f s", self._revision, how, outcome.seconds)
+        elif self.live is not None:
+            log.error("nothing is published, revision %d stays: %s", self.live.snapshot.revision, report.error)
+        self._report(outcome)
+        return outcome
+
+    def _open_last(self) -> Live | None:
+        try:
+            return open_live(self._state.image, verify=True)
+        except FileNotFoundError:
+            return None
+        except (ImageFileError, ImageError) as error:
+            log.warning("the image of last time cannot be used: %s", error)
+            return None
+
+    def _is_current(self, live: Live) -> bool:
+        """Tell whether an image was made of just the files that are there now, under the same settings."""
+        about = read_about(live.image.buffer)
+        paths, problems = expand_sources(self._options.zones)
+        if any(not problem.warning for problem in problems) or about.settings != self._settings:
+            return False
+        return about.inputs == stat_inputs(paths)
+
+    async def _renew(self, *, reuse: bool) -> Report:
+        """Compile the files and make the image live. What fails is in the report, and then nothing has changed."""
+        try:
+            report = await self._compile(reuse=reuse)
+            if not report.error:
+                live = open_live(self._state.image, verify=False)
+                self._revision = live.snapshot.revision  # some workers may have it, even if others fail
+                await self._spread(live)
+                self.live = live
+                gc.collect()  # a snapshot refers to itself, and the old one holds its image open
+        except PtrdError as error:
+            return Report(error=str(error))
+        except OSError as error:
+            return Report(error=f"{error.filename or self._state.folder}: {error.strerror}")
+        return report
+
+    async def _compile(self, *, reuse: bool) -> Report:
+        """Have the files compiled, and put what came of it in place: serials first, so that they never go back."""
+        state = self._state
+        image = temporary_beside(state.image)
+        serials = temporary_beside(state.serials)
+        job = Job(
+            sources=self._options.zones,
+            limit=self._options.max_records,
+            old=str(state.image) if reuse else "",
+            serials=str(state.serials),
+            output=str(image),
+            serials_output=str(serials),
+            settings=self._settings.hex(),
+            revision=self._revision + 1,
+            now=time.time(),
+        )
+        try:
+            report = await run_compiler(job)
+            if not report.error:
+                await asyncio.to_thread(rename_into, serials, state.serials)
+                await asyncio.to_thread(rename_into, image, state.image)
+        finally:
+            image.unlink(missing_ok=True)
+            serials.unlink(missing_ok=True)
+        return report
+
+
+def settings_of(options: PublishOptions) -> bytes:
+    """Give a digest of everything but the zone files that an image depends on."""
+    text = repr((__version__, VERSION, options.max_records))
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def open_live(path: Path, *, verify: bool) -> Live:
+    """Map an image file and read it. Raises FileNotFoundError, ImageFileError, ImageError."""
+    image = MappedImage(path)
+    snapshot = open_image(image.buffer, verify=verify)
+    return Live(image, snapshot, snapshot.statistics())

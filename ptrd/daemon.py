@@ -1,0 +1,283 @@
+"""The composition root: builds every object, starts them in order, listens to signals, and ends them in reverse.
+
+What can fail at start fails before the first query is answered, in one sentence. Queries are answered before anything
+is loaded that answers do not need. Whatever happens, the end comes within five seconds of the first SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from ptrd.control.commands import Commands, WorkerState
+from ptrd.control.greeting import format_endpoint, greet
+from ptrd.control.http import HttpServer, bind_http
+from ptrd.control.local import LocalServer
+from ptrd.control.logs import write_logs
+from ptrd.control.publish import Publisher
+from ptrd.control.systemd import Notifier, handed_over
+from ptrd.engine.responder import SOURCES
+from ptrd.metrics import RANGES, RangeCounts, Readings, make_registry
+from ptrd.serve.pool import WorkerPool
+from ptrd.serve.sockets import adopt_sockets, open_sockets
+from ptrd.store.state import open_state
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+    from typing import Any
+
+    from ptrd.config import Config
+    from ptrd.control.publish import Live, Outcome
+    from ptrd.serve.sockets import Listening
+
+END_WITHIN: Final = 4.9  # seconds from the first signal
+CLOSE_WITHIN: Final = 4.5  # of them, for everything in order
+DRAIN_WITHIN: Final = 3.5  # of them, for the workers
+PLEA: Final = 15.0  # seconds more that systemd is asked for, again and again, while zones are compiled
+
+log = logging.getLogger("ptrd")
+
+
+def run(config: Config) -> int:
+    """Serve until a signal ends it, and give the exit status. Raises PtrdError when it cannot start."""
+    write_logs()
+    return asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> int:
+    daemon = Daemon(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop, number)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    try:
+        await daemon.serve()
+    finally:
+        await daemon.close()
+    return 0
+
+
+class Daemon:
+    """Everything that runs in the supervisor, from `serve` to `close`."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._started = time.time()
+        self._notifier = Notifier(os.environ)
+        self._stack = contextlib.AsyncExitStack()  # what is to be ended, the latest first
+        self._stopping = asyncio.Event()
+        self._live = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ranges: RangeCounts | None = None
+        self._published = 0
+        self._refused = 0
+
+    def stop(self, number: int) -> None:
+        """End, in order; when asked a second time, at once."""
+        if self._stopping.is_set():
+            log.warning("%s again: ending at once", signal.Signals(number).name)
+            os._exit(128 + number)  # workers and compiler end with their channels
+        log.info("%s: ending", signal.Signals(number).name)
+        self._stopping.set()
+        last_resort = threading.Timer(END_WITHIN, os._exit, (1,))  # should a thread hang on a dead disk
+        last_resort.daemon = True
+        last_resort.start()
+
+    def reload(self) -> None:
+        """Publish what the zone files say now, in the background."""
+        self._start(self._reload())
+
+    async def serve(self) -> None:
+        """Start everything and wait for `stop`. Raises PtrdError when it cannot start."""
+        starting = asyncio.create_task(self._bring_up())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+            await stopping
+        finally:
+            for task in (starting, stopping):
+                task.cancel()
+            await asyncio.gather(starting, stopping, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End everything that was started, within CLOSE_WITHIN seconds."""
+        self._notifier.send("STOPPING=1", "STATUS=ending")
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                for task in self._tasks:
+                    task.cancel()
+                await self._stack.aclose()
+        except TimeoutError:
+            log.warning("not everything has ended in %.1f s; ending all the same", CLOSE_WITHIN)
+
+    async def _bring_up(self) -> None:
+        config, stack = self._config, self._stack
+        state = open_state(config.state)
+        stack.callback(state.close)
+        listening = self._listen()
+        stack.callback(listening.close)
+        listener = bind_http(config.http) if config.http is not None else None
+        if listener is not None:
+            stack.callback(listener.close)
+        self._pool = WorkerPool(listening, config.serve, config.answers, failed=self._worker_failed)
+        self._publisher = Publisher(config.publish, state, self._spread, self._count)
+        addresses = [format_endpoint(*address) for address in listening.addresses]
+        commands = Commands(self._publisher, self, self._started, addresses)
+        local = LocalServer(config.local, commands.by_name())
+        stack.push_async_callback(self._pool.stop, DRAIN_WITHIN)
+        stack.push_async_callback(self._publisher.close)
+        stack.push_async_callback(local.close)
+        # Everything that can be in the way is out of it. The workers' interpreters start while the image is opened.
+        self._pool.start()
+        with self._pleading("loading the zones"):
+            await self._publisher.start()
+        await local.start()
+        self._live.set()
+        self._tell_ready("READY=1")
+        self._greet(listening, listener.getsockname()[:2] if listener is not None else None)
+        if self._notifier.watchdog is not None:
+            self._start(self._feed_watchdog(self._notifier.watchdog / 3))
+        if config.publish.watch is not None:
+            self._start(self._publisher.watch(config.publish.watch))
+        if listener is not None:
+            http = HttpServer(listener, commands, make_registry(self._read, SOURCES))
+            stack.push_async_callback(http.close)
+            await http.start()
+
+    def _listen(self) -> Listening:
+        descriptors = handed_over(os.environ)
+        if descriptors:
+            log.info("%d sockets were handed over; `listen` is not used", len(descriptors))
+            return adopt_sockets(descriptors, self._config.serve)
+        return open_sockets(self._config.serve)
+
+    def workers(self) -> list[WorkerState]:
+        """List the workers in the order of their slots."""
+        return [
+            WorkerState(pid, max(revision, 0))
+            for pid, revision in zip(self._pool.pids, self._pool.acknowledged, strict=True)
+        ]
+
+    @property
+    def restarts(self) -> int:
+        """Count the workers that ended unasked."""
+        return self._pool.restarts
+
+    async def ailments(self) -> list[str]:
+        """Ask every worker whether it is well: a sentence for each that is not, or does not say."""
+        if await self._pool.probe():
+            return []
+        missing = [number for number, revision in enumerate(self._pool.acknowledged) if revision < 0]
+        return [f"worker {number} is being replaced" for number in missing] or ["a worker does not answer as it should"]
+
+    async def _spread(self, live: Live) -> None:
+        """Make an image live on every worker."""
+        snapshot = live.snapshot
+        labels = (snapshot.range_labels(number) for number in range(min(snapshot.range_count, RANGES)))
+        ranges = RangeCounts(len(self._pool.pids), labels)
+        try:
+            await self._pool.publish(snapshot.revision, live.image.descriptor, ranges.descriptor)
+        finally:
+            ranges.close()
+        if self._ranges is not None:
+            ranges.carry(self._ranges)
+        self._ranges = ranges
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.ok:
+            self._published += 1
+        else:
+            self._refused += 1
+
+    def _worker_failed(self, sentence: str) -> None:
+        log.error("%s", sentence)
+
+    def _read(self) -> Readings:
+        """Read what a scrape of /metrics wants to know."""
+        live, outcome = self._publisher.live, self._publisher.outcome
+        pids = self._pool.pids
+        statistics = live.statistics if live is not None else {}
+        revision = live.snapshot.revision if live is not None else 0
+        return Readings(
+            blocks=self._pool.blocks,
+            ranges=self._ranges,
+            started=self._started,
+            workers=self._pool.acknowledged.count(revision),
+            restarts=self._pool.restarts,
+            revision=revision,
+            records=statistics.get("records", 0),
+            range_count=statistics.get("ranges", 0),
+            zones=statistics.get("zones", 0),
+            image_bytes=statistics.get("bytes", 0),
+            published=self._published,
+            refused=self._refused,
+            last_publish_ok=outcome is not None and outcome.ok,
+            last_publish_time=outcome.at if outcome is not None else 0.0,
+            last_publish_seconds=outcome.seconds if outcome is not None else 0.0,
+            processes={"supervisor": os.getpid()} | {f"worker{number}": pid for number, pid in enumerate(pids) if pid},
+        )
+
+    def _greet(self, listening: Listening, http: tuple[str, int] | None) -> None:
+        live = self._publisher.live
+        if live is None:
+            return
+        text = greet(live.snapshot, listening.addresses, len(self._pool.pids), http, self._config.local.path)
+        with contextlib.suppress(OSError, ValueError):  # nobody has to read it
+            print(text, flush=True)  # noqa: T201 - for the person who started it
+
+    async def _reload(self) -> None:
+        await self._live.wait()
+        microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
+        with self._pleading("reloading the zones"):
+            await self._publisher.reload()
+        self._tell_ready("READY=1")
+
+    def _tell_ready(self, line: str) -> None:
+        live = self._publisher.live
+        zones = live.statistics["zones"] if live is not None else 0
+        degraded = f"; degraded: {self._publisher.degraded}" if self._publisher.degraded else ""
+        self._notifier.send(line, f"STATUS=serving {zones} zones{degraded}")
+
+    async def _feed_watchdog(self, interval: float) -> None:
+        """Tell systemd that we are well, as long as every worker says so."""
+        while True:
+            ailments = await self.ailments()
+            if ailments:
+                log.error("%s", "; ".join(ailments))
+            else:
+                self._notifier.send("WATCHDOG=1")
+            await asyncio.sleep(interval)
+
+    @contextlib.contextmanager
+    def _pleading(self, status: str) -> Iterator[None]:
+        """Ask systemd for patience for as long as something takes."""
+
+        async def plead() -> None:
+            while True:
+                self._notifier.send(f"EXTEND_TIMEOUT_USEC={int(PLEA * 2e6)}", f"STATUS={status}")
+                await asyncio.sleep(PLEA)
+
+        task = asyncio.create_task(plead())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the server failed", exc_info=task.exception())

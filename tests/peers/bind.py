@@ -1,0 +1,65 @@
+"""BIND in front of generated zones: one thread, no checks of the zones' good sense, no control channel.
+
+A distribution whose AppArmor profile keeps named out of /tmp needs that profile in complain mode.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tests.peers.process import Peer
+
+
+class BindServer(Peer):
+    """named; rate limiting is off by default."""
+
+    program: ClassVar[str] = "named"
+    package: ClassVar[str] = "bind9"
+    hopeless: ClassVar[str] = "not loaded due to errors"
+
+    def configure(self) -> list[str]:
+        """Write named.conf."""
+        zones = "".join(
+            f'zone "{origin}" {{ type primary; file "{path}"; }};\n' for origin, path in self.zone_files().items()
+        )
+        config = self.folder / "named.conf"
+        config.write_text(
+            f"""\
+options {{
+  directory "{self.folder}";
+  listen-on port {self.port} {{ {self.address}; }};
+  listen-on-v6 {{ none; }};
+  pid-file none;
+  lock-file none;
+  session-keyfile none;
+  server-id "peer";
+  version none;
+  recursion no;
+  notify no;
+  dnssec-validation no;
+  empty-zones-enable no;
+  minimal-responses yes;
+  minimal-any no;
+  answer-cookie no;
+  allow-query {{ any; }};
+  allow-transfer {{ any; }};
+  max-udp-size 1232;
+  max-records-per-type 0;
+  tcp-idle-timeout 600;
+  rrset-order {{ order none; }};
+  check-names primary ignore;
+  check-dup-records ignore;
+  check-integrity no;
+  check-mx ignore;
+  check-mx-cname ignore;
+  check-sibling no;
+  check-spf ignore;
+  check-srv-cname ignore;
+  check-wildcard no;
+  masterfile-format text;
+}};
+controls {{ }};
+{zones}""",
+            encoding="ascii",
+        )
+        return ["-g", "-n", "1", "-c", str(config)]
