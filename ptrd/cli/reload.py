@@ -1,0 +1,49 @@
+"""`ptrd reload`: have the running server read its zone files again, and wait for the outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ptrd.cli.client import ask
+from ptrd.cli.exits import Exit, add_output, complain, print_json
+from ptrd.config import load_config
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP: Final = "publish changed zone files, all of them or none"
+DESCRIPTION: Final = """\
+Has the running server read its zone files again, and waits until every worker serves them. When a file has an error
+nothing changes: the problems are printed and the exit status is 1. SIGHUP does the same without waiting.
+"""
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    add_output(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask for the reload and print its outcome."""
+    reply = ask(load_config(arguments.config).local.path, {"command": "reload"})
+    if arguments.output == "json":
+        print_json(reply)
+    else:
+        for problem in reply.get("problems", ()):
+            print(problem)
+        if reply["ok"]:
+            for line in _describe(reply["result"]):
+                print(line)
+        else:
+            complain(reply["error"])
+    return Exit.DONE if reply["ok"] else Exit.PROBLEM
+
+
+def _describe(result: dict[str, Any]) -> list[str]:
+    if result["outcome"] == "unchanged":
+        return [f"no file has changed; revision {result['revision']} is served"]
+    changed = [
+        f"{zone['zone']} serial {zone['new']}" + ("" if zone["old"] is None else f" (was {zone['old']})")
+        for zone in result["changed"]
+    ]
+    return [*changed, f"revision {result['revision']} is served, after {result['seconds']} s"]

@@ -1,0 +1,201 @@
+"""ptrd.yaml: what it may say, what it means, and that every mistake in it is told at once with its place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptrd.config import KEYS, ConfigError, load_config, read_config
+from ptrd.control.options import HttpOptions
+
+ROOT = Path(__file__).parents[1]
+
+
+def problems_of(text: str) -> list[str]:
+    """Give the problems of a configuration, without the file's name."""
+    with pytest.raises(ConfigError) as caught:
+        read_config("ptrd.yaml", text.encode())
+    return [str(problem).removeprefix("ptrd.yaml:") for problem in caught.value.problems]
+
+
+def test_an_empty_file_is_a_configuration():
+    """Every key has a default: port 53 on all addresses, and zones and state beside the file."""
+    for text in (b"", b"---\n", b"# nothing\n"):
+        config = read_config("/etc/ptrd/ptrd.yaml", text)
+        assert config.serve.listen == (("0.0.0.0", 53), ("::", 53))  # noqa: S104 - nothing is bound
+        assert config.serve.workers is None
+        assert config.publish.zones == ("/etc/ptrd/zones",)
+        assert config.publish.watch is None and config.publish.max_records == 100
+        assert config.state == Path("/etc/ptrd/state")
+        assert config.local.path == Path("/etc/ptrd/state/control.sock") and config.local.admin_group is None
+        assert config.http == HttpOptions("127.0.0.1", 9153)
+        assert config.answers.udp_size == 1232 and config.answers.chaos == {}
+
+
+def test_every_key_arrives_where_it_belongs():
+    """What is written reaches the options of the layer that obeys it."""
+    text = """\
+listen: [192.0.2.53:53, "[2001:DB8::53]:5300"]
+workers: 3
+zones: [a.yaml, /srv/b]
+state: ../state
+socket: run/c.sock
+admin_group: dns-admins
+http: {listen: "[::1]:80"}
+watch: 5s
+udp_size: 4096
+tcp: {idle_timeout: 1m, connections: 20}
+records_per_name: 7
+chaos: {version: "ptrd: x", id: ns1}
+"""
+    config = read_config("/etc/ptrd/ptrd.yaml", text.encode())
+    assert config.path == Path("/etc/ptrd/ptrd.yaml")
+    assert config.serve.listen == (("192.0.2.53", 53), ("2001:db8::53", 5300))
+    assert (config.serve.workers, config.serve.tcp_idle_seconds, config.serve.tcp_connections) == (3, 60.0, 20)
+    assert config.publish.zones == ("/etc/ptrd/a.yaml", "/srv/b")
+    assert config.publish.watch == 5.0 and config.publish.max_records == 7
+    assert config.state == Path("/etc/state")
+    assert config.local.path == Path("/etc/ptrd/run/c.sock") and config.local.admin_group == "dns-admins"
+    assert config.http == HttpOptions("::1", 80)
+    assert config.answers.udp_size == 4096
+    assert config.answers.chaos == {
+        "version.bind": "ptrd: x",
+        "version.server": "ptrd: x",
+        "id.server": "ns1",
+        "hostname.bind": "ns1",
+    }
+
+
+@pytest.mark.parametrize("text", ["http: ~", "http:", "http: {listen: ~}", "http:\n  listen:\n"])
+def test_http_can_be_turned_off(text):
+    """`~` at `http` or at its `listen` means that there is no HTTP."""
+    assert read_config("ptrd.yaml", text.encode()).http is None
+
+
+def test_an_empty_group_means_its_defaults():
+    """`~` at a group whose keys cannot be empty is the same as leaving it out."""
+    assert read_config("ptrd.yaml", b"tcp: ~\nchaos:\n") == read_config("ptrd.yaml", b"")
+
+
+def test_the_control_socket_follows_the_state():
+    """Without `socket` the control socket lies in the state folder."""
+    assert read_config("/a/ptrd.yaml", b"state: /b").local.path == Path("/b/control.sock")
+
+
+def test_relative_paths_count_from_the_file_and_not_from_where_one_stands(tmp_path, monkeypatch):
+    """A configuration means the same from whichever folder it is read."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "ptrd.yaml").write_text("zones: [../zones]\nstate: s\n")
+    monkeypatch.chdir(tmp_path)
+    here = load_config("etc/ptrd.yaml")
+    monkeypatch.chdir("/")
+    assert here == load_config(tmp_path / "etc" / "ptrd.yaml")
+    assert here.publish.zones == (str(tmp_path / "zones"),)
+
+
+def test_all_problems_are_told_at_once():
+    """One reading finds every mistake, each with line, column, what was read, and what would be right."""
+    text = """\
+lissten: 3
+workers: 0
+workers: 2
+zones: x
+http: 4
+tcp: {idle: 4}
+listen: ["::1:53", "127.0.0.1:99999", "127.0.0.1:5", "127.0.0.1:5", ~]
+udp_size: [1]
+state: ~
+"""
+    assert problems_of(text) == [
+        "1:1: error: unknown key 'lissten'; did you mean 'listen'?",
+        "2:10: error: workers: '0' is no number of workers; write auto, or a number from 1 to 256",
+        "3:1: error: the key 'workers' stands twice, first in line 2; write it once",
+        "4:8: error: zones is a list, not one value; write for example zones: [zones]",
+        "5:7: error: http is a mapping, not one value; write for example http: {listen: 127.0.0.1:9153}",
+        "6:7: error: unknown key 'idle'; known here: idle_timeout, connections",
+        "7:10: error: listen: '::1:53' is no ADDRESS:PORT; write one such as 192.0.2.53:53 or [2001:db8::53]:53",
+        "7:20: error: listen: '99999' is no number from 0 to 65535",
+        "7:54: error: listen: '127.0.0.1:5' stands here twice; write it once",
+        '7:69: error: listen is text, not nothing; write for example listen: ["192.0.2.53:53", "[2001:db8::53]:53"]',
+        "8:11: error: udp_size is text, not a list; write for example udp_size: 1232",
+        "9:8: error: state is text, not nothing; write for example state: /var/lib/ptrd",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- a", "1:1: error: a configuration is a mapping, not a list"),
+        ("hello", "1:1: error: a configuration is a mapping, not one value"),
+        ("listen: []", "1:9: error: listen is a list, not an empty list"),
+        ("listen: [localhost:53]", "1:10: error: listen: 'localhost' is no address"),
+        ("listen: [192.0.2.053:53]", "1:10: error: listen: '192.0.2.053' is no address"),
+        ("listen: [192.0.2.53]", "1:10: error: listen: '192.0.2.53' is no ADDRESS:PORT"),
+        ('listen: ["[192.0.2.53]:53"]', "1:10: error: listen: '[192.0.2.53]:53': brackets are for IPv6"),
+        ('listen: ["[fe80::1%lo]:53"]', "1:10: error: listen: 'fe80::1%lo' is no address"),
+        ("listen: [192.0.2.53:+5]", "1:10: error: listen: '+5' is no number from 0 to 65535"),
+        ("workers: 0x2", "1:10: error: workers: '0x2' is no number of workers"),
+        ("workers: 257", "1:10: error: workers: '257' is no number of workers"),
+        ("workers: \u0663", "1:10: error: workers: '\u0663' is no number of workers"),
+        ("workers: 1.0", "1:10: error: workers: '1.0' is no number of workers"),
+        ("zones: ['']", "1:9: error: zones: '' is no path"),
+        ('state: "a\\nb"', "1:8: error: state: 'a\\nb' is no path"),
+        ("admin_group: dns admins", "1:14: error: admin_group: 'dns admins' is no name of a group"),
+        ("watch: 0", "1:8: error: watch: '0' is no time at all"),
+        ("watch: yes", "1:8: error: watch: 'yes' is no duration"),
+        ("udp_size: 511", "1:11: error: udp_size: '511' is no number from 512 to 4096"),
+        ("records_per_name: -1", "1:19: error: records_per_name: '-1' is no number"),
+        ("tcp: {idle_timeout: 10ms}", "1:21: error: tcp.idle_timeout: '10ms' is no duration"),
+        ("chaos: {version: [a]}", "1:18: error: chaos.version is text, not a list"),
+        (f"chaos: {{id: {'é' * 128}}}", "1:13: error: chaos.id: the text has 256 bytes"),
+        ("zones: &a [x]", "1:8: error: '&a' is an anchor"),
+        ("a: b: c", "1:5: error: this is not YAML"),
+        ("state: a\n---\nstate: b", "3:1: error: a second document begins here"),
+        ("chaos.id: x", "1:1: error: unknown key 'chaos.id'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text, expected):
+    """Each kind of mistake is an error with its line and column."""
+    assert [problem[: len(expected)] for problem in problems_of(text)][:1] == [expected]
+
+
+def test_a_missing_file_is_one_problem():
+    """A configuration that is not there is one sentence, with the file's name."""
+    with pytest.raises(ConfigError, match=r"^/nonexistent/ptrd.yaml:1:1: error: cannot read the file: No such file"):
+        load_config("/nonexistent/ptrd.yaml")
+
+
+@given(st.binary(max_size=200))
+def test_no_content_raises_anything_else(data):
+    """Whatever bytes the file holds, it is a configuration or a ConfigError."""
+    try:
+        read_config("ptrd.yaml", data)
+    except ConfigError as error:
+        assert error.problems
+
+
+def test_the_shipped_configuration_holds_every_key():
+    """config/ptrd.yaml shows every key once, and its defaults in brackets are the real ones."""
+    text = (ROOT / "config" / "ptrd.yaml").read_text(encoding="utf-8")
+    shown = []
+    group = ""
+    for indent, key, rest in re.findall(r"^( *)([a-z_]+):(.*)$", text, re.MULTILINE):
+        group = group if indent else key
+        if indent or rest.strip():
+            shown.append(f"{group}.{key}" if indent else key)
+    assert shown == list(dict.fromkeys(shown))
+    assert set(shown) == set(KEYS)
+
+
+def test_the_shipped_configuration_is_the_quick_start():
+    """config/ptrd.yaml serves ../zones on port 5300 of both loopback addresses, HTTP on 9153, state beside it."""
+    config = load_config(ROOT / "config" / "ptrd.yaml")
+    assert config.serve.listen == (("127.0.0.1", 5300), ("::1", 5300))
+    assert config.http == HttpOptions("127.0.0.1", 9153)
+    assert config.publish.zones == (str(ROOT / "zones"),)
+    assert config.state == ROOT / "state"
+    assert config.local.path == ROOT / "state" / "control.sock"

@@ -1,0 +1,173 @@
+"""README.md says what is so: its examples run, and what there is to configure, watch and call stands in it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptrd import __version__
+from ptrd.cli.arguments import _COMMANDS
+from ptrd.cli.exits import Exit
+from ptrd.config import KEYS
+from ptrd.engine.responder import SOURCES
+from ptrd.metrics import METRICS
+from tests.peers.process import require_program
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+QUICK_START, TEST_COMMAND = re.findall(r"^python3 -m venv \.venv.*$", README, re.MULTILINE)
+
+
+def section(title):
+    """Give the text of a section."""
+    return re.split(r"^## ", README.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def first_column(title):
+    """Give what stands in backquotes in the first column of a section's tables."""
+    rows = re.findall(r"^\| *(.+?) *\|", section(title), re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+def table(title):
+    """Give the rows of a section's table, as lists of cells."""
+    lines = re.findall(r"^\| (.*) \|$", section(title), re.MULTILINE)
+    return [re.split(r" *(?<!\\)\| *", line) for line in lines]
+
+
+@pytest.fixture
+def shell(ptrd_server, tmp_path):
+    """Run command lines of the README, against a server on the example zones, in a folder of their own."""
+    require_program("dig", "bind9-dnsutils")
+    require_program("curl", "curl")
+    server = ptrd_server([ROOT / "zones"], settings="chaos: {version: ptrd, id: example}\n")
+    folder = tmp_path / "folder"
+    (folder / "bin").mkdir(parents=True)
+    command = " ".join(map(shlex.quote, [sys.executable, "-m", "ptrd"]))
+    (folder / "bin" / "ptrd").write_text(f'#!/bin/sh\nexec env PYTHONPATH={shlex.quote(str(ROOT))} {command} "$@"\n')
+    (folder / "bin" / "ptrd").chmod(0o755)
+
+    def run(line):
+        line = line.replace("config/ptrd.yaml", str(server.config))
+        line = line.replace("-p 5300", f"-p {server.port}").replace(":9153", f":{server.http_port}")
+        done = subprocess.run(
+            ["bash", "-c", f"PATH={shlex.quote(str(folder / 'bin'))}:$PATH; {line}"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        out = (done.stdout + done.stderr).replace(str(server.socket), "/srv/ptrd/state/control.sock")
+        return out.replace(str(ROOT), "/srv/ptrd").replace(f":{server.port}", ":5300")
+
+    return run
+
+
+def test_every_console_example_runs(shell):
+    """Each `$` line in a console block prints what stands below it; `...` stands for what differs from run to run."""
+    examples = [example for block in BLOCKS for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    assert len(examples) > 10
+    for example in examples:
+        line, _, expected = example.partition("\n")
+        pattern = ".*".join(map(re.escape, expected.split("...")))
+        printed = shell(line)
+        assert re.fullmatch(pattern, printed), f"$ {line}\nprints\n{printed}\ninstead of\n{expected}"
+
+
+def test_the_quick_start_is_two_lines():
+    """One line serves the examples and one runs the tests, with nothing but Python and pip."""
+    assert QUICK_START == (
+        "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/ptrd serve --config config/ptrd.yaml"
+    )
+    assert TEST_COMMAND == (
+        "python3 -m venv .venv-test && .venv-test/bin/pip install -q '.[test]' && .venv-test/bin/python -m pytest"
+    )
+
+
+def test_ci_calls_the_readmes_test_command():
+    """.ci/run runs the tests by the very line that the README gives."""
+    assert TEST_COMMAND in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_configuration_key_is_described():
+    """CONFIGURATION lists just the keys that there are, in their order in the code."""
+    assert [row[0].strip("`") for row in table("CONFIGURATION")[1:]] == list(KEYS)
+
+
+def test_every_default_is_the_real_one():
+    """CONFIGURATION gives the defaults that are in force."""
+    shown = {row[0].strip("`"): row[1].strip("`") for row in table("CONFIGURATION")[1:]}
+    for name, key in KEYS.items():
+        text = shown[name]
+        if key.many:
+            real = [
+                key.read(item) for item in re.findall(r"[^][\", ]\S*?(?=[\",\]])|\[::\]:\d+", text.strip("[]") + ",")
+            ]
+            assert real == key.default or name == "listen"
+        elif text == "~":
+            assert key.default is None and key.optional
+        elif name != "socket":
+            assert key.read(text) == key.default
+    assert shown["listen"] == '["0.0.0.0:53", "[::]:53"]'
+
+
+def test_every_metric_is_described():
+    """METRICS lists just the metrics that there are, with their labels, and the README names no other."""
+    rows = {row[0].strip("`"): re.findall(r"`([^`]+)`", row[1]) for row in table("METRICS")[1:]}
+    assert rows == {name: list(metric.labels) for name, metric in METRICS.items()}
+    named = set(re.findall(r"\bptrd_[a-z_]+", README))
+    assert named <= set(METRICS)
+
+
+def test_every_source_is_described():
+    """METRICS names every source of an answer, but the one of messages that get none."""
+    for source in SOURCES:
+        assert f"`{source}`" in section("METRICS") or source == "ignored"
+
+
+def test_every_route_is_described():
+    """HTTP ROUTES lists just the routes that the server has."""
+    source = (ROOT / "ptrd" / "control" / "http.py").read_text(encoding="utf-8")
+    routes = re.findall(r"\bweb\.(?:get|post|put|delete|patch)\(\"([^\"]+)\"", source)
+    assert routes and first_column("HTTP ROUTES") == routes
+
+
+def test_every_command_is_described():
+    """SYNOPSIS and COMMANDS have every command, and no other."""
+    assert re.findall(r"^\*\*([a-z]+)\*\* ", section("COMMANDS"), re.MULTILINE) == list(_COMMANDS)
+    assert re.findall(r"^    ptrd ([a-z]+)", section("SYNOPSIS"), re.MULTILINE) == list(_COMMANDS)
+
+
+def test_every_exit_status_is_described():
+    """EXIT STATUS lists just the statuses that there are."""
+    assert [int(row[0]) for row in table("EXIT STATUS")[1:]] == [int(status) for status in Exit]
+
+
+def test_every_file_that_is_named_exists():
+    """A file of the project that the README names is there."""
+    for path in re.findall(r"(?<![\w/])((?:systemd|config|zones)/[\w.-]+\.\w+)", README):
+        assert (ROOT / path).exists(), path
+    for unit in re.findall(r"\bptrd[\w-]*\.(?:socket|service|conf)\b", README):
+        assert unit == "ptrd.service" or (ROOT / "systemd" / unit).exists(), unit
+
+
+def test_the_changelog_is_in_its_form():
+    """CHANGELOG.md has an Unreleased section and the headings of Keep a Changelog, Security first."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "\n## [Unreleased]\n" in text
+    order = ["Security", "Added", "Changed", "Deprecated", "Removed", "Fixed"]
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        headings = re.findall(r"^### (\w+)$", part, re.MULTILINE)
+        assert headings == sorted(headings, key=order.index)
+
+
+def test_the_version_is_the_packages():
+    """The version in the examples is the one that the package has."""
+    assert f"\nversion   {__version__}\n" in README
