@@ -18,9 +18,9 @@ from ptrd import PtrdError, __version__
 from ptrd.control.child import run_compiler
 from ptrd.control.jobs import Job, Report
 from ptrd.snapshot.image import open_image, read_about
-from ptrd.snapshot.layout import VERSION, ImageError
+from ptrd.snapshot.layout import VERSION
 from ptrd.store.atomic import rename_into, temporary_beside
-from ptrd.store.images import ImageFileError, MappedImage, stat_inputs
+from ptrd.store.images import MappedImage, stat_inputs
 from ptrd.store.zonefile import expand_sources
 
 if TYPE_CHECKING:
@@ -178,9 +178,11 @@ class Publisher:
             return open_live(self._state.image, verify=True)
         except FileNotFoundError:
             return None
-        except (ImageFileError, ImageError) as error:
+        except PtrdError as error:
             log.warning("the image of last time cannot be used: %s", error)
-            return None
+        except Exception as error:  # noqa: BLE001 - whoever wrote it, and however wrong, it must not keep us from starting
+            log.warning("the image of last time cannot be used: %r", error)
+        return None
 
     def _is_current(self, live: Live) -> bool:
         """Tell whether an image was made of just the files that are there now, under the same settings."""

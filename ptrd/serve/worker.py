@@ -103,7 +103,7 @@ class Worker:
         self._slot = message["slot"]
         logging.basicConfig(format=f"ptrd: worker {self._slot}: %(message)s")
         with contextlib.suppress(OSError):
-            Path("/proc/self/comm").write_text(f"ptrd worker {self._slot}", encoding="ascii")
+            Path("/proc/self/comm").write_text(f"ptrd-worker{self._slot}", encoding="ascii")
         self._counts = map_block(descriptors[0])
         self._engine = self._read_engine(message["engine"])
         options = read_options(ServeOptions, message["serve"])

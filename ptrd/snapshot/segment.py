@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-from ptrd.records.model import Prefix
+from ptrd.records.cuts import cut_names, cut_prefixes, is_classless, owner_of, span_of
 from ptrd.snapshot.layout import (
     BLOCK,
     NODE,
@@ -26,13 +26,13 @@ from ptrd.snapshot.layout import (
     ZONE_CUTS,
     ZONE_WILDCARDS,
 )
-from ptrd.wire.names import join_labels, sort_key
-from ptrd.wire.reverse import BITS, OCTETS, STRIDE, prefix_of, reverse_name
+from ptrd.wire.names import sort_key
+from ptrd.wire.reverse import BITS, OCTETS
 from ptrd.wire.rrtypes import CNAME, DNAME, DS, NS, PTR
 from ptrd.wire.writer import write_record
 
 if TYPE_CHECKING:
-    from ptrd.records.model import Delegation, Zone
+    from ptrd.records.model import Prefix, Zone
 
 # key, relative name, number of RRsets, their bytes, line, flags
 _Entry = tuple[bytes, bytes, int, bytes, int, int]
@@ -68,29 +68,6 @@ def compile_segment(path: str, zones: list[Zone]) -> bytes:
     outline += b" " * (-(at + len(outline)) % 8)
     header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, len(zones), len(outline), at)
     return b"".join([header, *blocks, *parts, outline])
-
-
-def owner_name(zone: Zone, number: int) -> bytes:
-    """Give the name at which a zone keeps an address: its reverse name, or its last octet in a `covers` zone."""
-    if zone.covers:
-        return _OCTET_LABELS[number & 255] + zone.origin
-    return reverse_name(zone.prefix.version if zone.prefix else 4, number)
-
-
-def cut_prefixes(delegation: Delegation) -> list[Prefix]:
-    """Give the octet- or nibble-aligned blocks that a plain delegation covers: one zone cut each."""
-    prefix = delegation.prefix
-    stride = STRIDE[prefix.version]
-    aligned = -(-prefix.length // stride) * stride
-    step = 1 << BITS[prefix.version] - aligned
-    return [
-        Prefix(prefix.version, prefix.number + index * step, aligned) for index in range(1 << aligned - prefix.length)
-    ]
-
-
-def is_classless(delegation: Delegation) -> bool:
-    """Tell whether a delegation is one of RFC 2317: IPv4, longer than /24."""
-    return delegation.prefix.version == 4 and delegation.prefix.length > 24
 
 
 def _compile_zone(zone: Zone) -> tuple[bytes, array[int], array[int], array[int], int, bytes]:
@@ -179,15 +156,11 @@ def _small_rrsets(zone: Zone) -> _Rrsets:
         add(rrset.owner, rrset.rtype, rrset.ttl, rrset.rdatas, rrset.place.line)
     for delegation in zone.delegations:
         line = delegation.place.line
-        prefix = delegation.prefix
+        cuts = cut_names(zone, delegation)
         if is_classless(delegation):
-            child = join_labels([delegation.label])[:-1] + reverse_name(4, prefix.number, 24)
-            cuts = [child]
-            for number in range(prefix.number, prefix.last + 1):
-                target = _OCTET_LABELS[number & 255] + child
-                add(reverse_name(4, number), CNAME, zone.ttl, (target,), line)
-        else:
-            cuts = [reverse_name(*cut) for cut in cut_prefixes(delegation)]
+            for number in range(delegation.prefix.number, delegation.prefix.last + 1):
+                target = _OCTET_LABELS[number & 255] + cuts[0]
+                add(owner_of(zone, 4, number), CNAME, zone.ttl, (target,), line)
         for cut in cuts:
             add(cut, NS, zone.ttl, delegation.ns, line)
             if delegation.ds:
@@ -225,7 +198,7 @@ def _octet_names(zone: Zone) -> list[tuple[bytes, bytes]]:
         network = record.number >> 8
         parts = shared.get(network)
         if parts is None:
-            owner = owner_name(zone, network << 8)
+            owner = owner_of(zone, 4, network << 8)
             relative = owner[: len(owner) - len(zone.origin)][2:]  # without the label "0" of the last octet
             key = sort_key(relative + b"\0")
             parts = shared[network] = (relative, key + b"\0" if key else b"")
@@ -265,7 +238,7 @@ def _outline(zone: Zone, digest: bytes) -> dict[str, object]:
     for rrset in zone.rrsets:
         if rrset.rtype not in (NS, DNAME):
             continue
-        hole = _covered_prefix(zone, rrset.owner)
+        hole = span_of(zone, rrset.owner)
         if hole is not None and (rrset.rtype == NS or hole.length < BITS[hole.version]):
             holes.append(hole)
     return {
@@ -287,17 +260,6 @@ def _outline(zone: Zone, digest: bytes) -> dict[str, object]:
         "holes": [_dump_prefix(hole) for hole in holes],
         "forward": [[*_dump_prefix(prefix), place.line, place.column] for prefix, place in zone.forward],
     }
-
-
-def _covered_prefix(zone: Zone, owner: bytes) -> Prefix | None:
-    """Give the addresses that a name inside a zone stands for."""
-    if zone.prefix is None:
-        return None
-    if zone.covers:
-        octet = OCTETS.get(owner[1 : -len(zone.origin)]) if owner != zone.origin else None
-        return None if octet is None else Prefix(4, zone.prefix.number & ~255 | octet, 32)
-    found = prefix_of(owner)
-    return None if found is None else Prefix(*found)
 
 
 def _dump_prefix(prefix: Prefix | None) -> list[object]:

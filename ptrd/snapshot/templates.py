@@ -236,7 +236,8 @@ def _check_literal(literal: str, where: str) -> None:
 def _kind_of(token: str, version: int, where: str) -> int:
     kind = KINDS.get(token)
     if kind is None:
-        raise TemplateError(f"there is no token {{{token}}}, as written {where}; there are {_ALLOWED[version]}")
+        read = "{" + token + "}"
+        raise TemplateError(f"there is no token {read!r}, as written {where}; there are {_ALLOWED[version]}")
     if token in ONLY[10 - version]:
         raise TemplateError(
             f"the token {{{token}}} {where} is for IPv{10 - version} and the range is IPv{version}, "

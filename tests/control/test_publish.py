@@ -178,6 +178,21 @@ def test_a_damaged_image_is_made_anew(site, damage, caplog):
     assert site.live[0][1] == site.live[1][1]
 
 
+def test_an_image_that_cannot_be_read_is_made_anew(site, monkeypatch, caplog):
+    """However an image of another program disappoints, the server starts."""
+    site.start()
+
+    def open_image(buffer, *, verify):
+        if verify:
+            raise TypeError("not what it seems")
+        return real(buffer, verify=verify)
+
+    real = publish.open_image
+    monkeypatch.setattr(publish, "open_image", open_image)
+    assert site.start().how == "compiled"
+    assert "the image of last time cannot be used: TypeError('not what it seems')" in caplog.text
+
+
 def test_reload_publishes_refuses_and_recovers(site, caplog):
     """A good change goes live; a bad one leaves what is served and says why; the repair ends the degraded state."""
     caplog.set_level(logging.INFO)

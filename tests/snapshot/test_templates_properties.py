@@ -229,6 +229,7 @@ def test_any_text_reads_as_an_address_or_not_at_all(text):
 
 
 @given(st.text(max_size=30), st.sampled_from([4, 6]))
+@example("{\x1f\n}", 4)
 def test_any_text_is_a_template_or_is_refused_in_one_line(text, version):
     """No text raises anything but TemplateError, whose sentence fits a log line."""
     try:
