@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from ptrd.records.model import Place, Prefix, Problem
-from ptrd.snapshot.forward import collisions
+from ptrd.snapshot.forward import collisions, makes_names_in
 from ptrd.snapshot.layout import (
     BLOCK,
     CHECKED,
@@ -29,7 +29,7 @@ from ptrd.snapshot.layout import (
 )
 from ptrd.snapshot.templates import Template, dump_template, parse_template
 from ptrd.snapshot.trie import build_trie, entry_at
-from ptrd.wire.names import format_name, is_below, offsets_of
+from ptrd.wire.names import format_name, offsets_of
 from ptrd.wire.reverse import BITS
 from ptrd.wire.rrtypes import SOA
 from ptrd.wire.writer import write_record
@@ -37,6 +37,7 @@ from ptrd.wire.writer import write_record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ptrd.snapshot.forward import Owner
     from ptrd.snapshot.image import Buffer, Input
 
 
@@ -197,7 +198,7 @@ def _build_tries(zones: list[_Zone], trie: array[int]) -> None:
         zone.trie_entry = build_trie(zone.base, leaves, holes, trie)
 
 
-def _owner_of(zones: list[_Zone], trie: array[int]) -> Any:  # noqa: ANN401 - a closure of one caller
+def _owner_of(zones: list[_Zone], trie: array[int]) -> Owner:
     """Make the function that finds the range that makes an address's name: (version, number) -> range or None."""
     covering = [zone for zone in zones if zone.covers and zone.prefix]
     reverse = {zone.prefix: zone for zone in zones if zone.prefix and not zone.covers}
@@ -235,7 +236,7 @@ def _forward_problems(
             continue
         inside = []
         for number, ((_, item), template) in enumerate(zip(ranges, templates, strict=True)):
-            if not _overlaps(item.prefix, zone) or not is_below(template.suffix, zone.origin):
+            if not _overlaps(item.prefix, zone) or not makes_names_in(template, zone.origin):
                 continue
             if any(template.suffix[at:] in origins for at in offsets_of(template.suffix)[: -1 - zone.labels]):
                 continue  # its names lie in a deeper zone
@@ -251,7 +252,9 @@ def _forward_problems(
                     "put {ip}, {host} or every octet that varies into it",
                 )
             )
-        for one, other, name in collisions(inside, owner):
+        wanted = [prefix for prefix, _ in zone.forward]
+        cuts = [*wanted, *(cut for other in zones for cut in (*other.holes, *(item.prefix for item in other.ranges)))]
+        for one, other, name in collisions(inside, _within(owner, wanted), cuts):
             place = ranges[other][1].place
             where = f"{ranges[one][1].place.file}:{ranges[one][1].place.line}"
             problems.append(
@@ -262,6 +265,16 @@ def _forward_problems(
                 )
             )
     return problems
+
+
+def _within(owner: Owner, wanted: list[Prefix]) -> Owner:
+    """Restrict an owner function to the addresses that a forward zone leads to."""
+
+    def within(version: int, number: int) -> int | None:
+        one = Prefix(version, number, BITS[version])
+        return owner(version, number) if any(prefix.contains(one) for prefix in wanted) else None
+
+    return within
 
 
 def _overlaps(prefix: Prefix, zone: _Zone) -> bool:

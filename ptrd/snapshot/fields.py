@@ -70,12 +70,11 @@ def read_ip6(text: bytes) -> int | None:
     zeros = 8 - len(head) - len(rest)
     if zeros < 0 or (zeros and not gap):
         return None
-    number = 0
-    for group in (*head, *[b"0"] * zeros, *rest):
-        if not 0 < len(group) < 5 or group.strip(HEX_DIGITS):
-            return None
-        number = number << 16 | int(group, 16)
-    return number
+    groups = [*head, *[b"0"] * zeros, *rest]
+    digits = b"".join([group.rjust(4, b"0") for group in groups])
+    if len(digits) != 32 or b"" in groups or digits.translate(None, HEX_DIGITS):
+        return None
+    return int(digits, 16)
 
 
 def spell(piece: bytes | Field, number: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ptrd.snapshot.fields import Field, Label
 from ptrd.snapshot.languages import common_name, edges, skeleton
-from ptrd.wire.names import offsets_of
+from ptrd.wire.names import is_below, offsets_of
 from ptrd.wire.reverse import BITS
 
 if TYPE_CHECKING:
@@ -142,6 +142,11 @@ class _Range(NamedTuple):
         return 1 << BITS[self.prefix.version] - self.prefix.length
 
 
+def makes_names_in(template: Template, zone: bytes) -> bool:
+    """Tell whether some of a template's names lie in a zone; a dotted template's may lie in several."""
+    return is_below(template.suffix, zone) or (template.identifies and template.partial(zone) is not None)
+
+
 def collisions(
     ranges: Sequence[tuple[Prefix, Template, int]], owner: Owner | None = None, cuts: Iterable[Prefix] = ()
 ) -> list[tuple[int, int, bytes]]:
@@ -167,6 +172,7 @@ def collisions(
             by_shape[shape] = families.setdefault(_family_of(one), [])
         by_shape[shape].append(one)
     for members in families.values():
+        members.sort(key=lambda one: one.prefix.length)  # so that the first has the longest {host}
         search.compare_members(members)
     for members, others in _similar(list(families.values())):
         search.compare_families(members, others)
@@ -209,7 +215,7 @@ class _Search:
         }
 
     def compare_members(self, members: list[_Range]) -> None:
-        """Compare ranges of one family: their names are equal when the bits that the fields show are."""
+        """Compare ranges of one family, sorted by length: names are equal when the bits that the fields show are."""
         version = members[0].prefix.version
         fields = [piece for label in members[0].template.shape.lower for piece in label if isinstance(piece, Field)]
         shown = 0  # bits that show whatever the range, so {host} apart
@@ -219,7 +225,7 @@ class _Search:
             return
         by_host = any(field.host for field in fields)
         known: dict[int, dict[int, list[_Range]]] = {}
-        for one in sorted(members, key=lambda one: one.prefix.length):
+        for one in members:
             for bits, table in known.items():
                 if any(self._meet(other, one, by_host=by_host) for other in table.get(one.prefix.number & bits, ())):
                     break

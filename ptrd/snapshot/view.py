@@ -11,13 +11,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.records.model import Prefix
-from ptrd.snapshot.forward import ForwardIndex
+from ptrd.snapshot.forward import ForwardIndex, makes_names_in
 from ptrd.snapshot.layout import INDEX, RANGE, ZONE
 from ptrd.snapshot.overlay import Overlay
 from ptrd.snapshot.templates import load_template
 from ptrd.snapshot.trie import entry_at, has_leaf
 from ptrd.snapshot.zone import ServedZone
-from ptrd.wire.names import format_name, is_below, offsets_of
+from ptrd.wire.names import format_name, offsets_of
 from ptrd.wire.reverse import BITS, reverse_name
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Snapshot:
                 for number in range(self.range_count)
                 for template in [self.range(number).template]
                 if any(wanted.contains(template.prefix) or template.prefix.contains(wanted) for wanted in zone.forward)
-                and is_below(template.suffix, zone.origin)
+                and makes_names_in(template, zone.origin)
                 and template.identifies
             )
 

@@ -1,14 +1,15 @@
 """What is right where the peers do not agree.
 
 NSD is the measure, but for two things that it does because it keeps the names of all its zones in one tree, and that
-Knot and BIND do not do; there either answer is taken, since a server's zones should not contradict their parents:
+Knot and BIND do not do. There ptrd is right when it agrees with one of them:
 
-1. A name that exists in a zone only because a deeper zone, served but not cut off by its parent, has something at or
-   below it. By RFC 1034 it does not exist in the parent (NXDOMAIN, or the parent's wildcard); NSD says NODATA.
+1. A name at or below which, or at or below an ancestor of which within its zone, another zone has data: a deeper zone
+   that is served but not cut off by its parent, or the parent, occluded, a wildcard at the apex among it. NSD takes
+   such a name to exist (NODATA); by RFC 1034 it does not (NXDOMAIN, or a wildcard's answer).
 2. DS at the apex of a zone whose served parent has no cut there: NSD asks the child; RFC 4035, 3.1.4.1 the parent.
 
-BIND and Knot do not follow an alias from one zone into another, BIND says SERVFAIL for a loop of aliases and copies
-CD, and AD when it comes; NSD and ptrd do neither.
+Where an alias leads to such a name there is no verdict, since BIND and Knot do not follow an alias from one zone into
+another. BIND says SERVFAIL for a loop of aliases and copies CD, and AD when it comes; NSD and ptrd do neither.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import dns.name
 
 from tests.differential.compare import Difference, replies_of, same
-from tests.differential.expansion import is_below, is_proper
+from tests.differential.expansion import is_below
 from tests.peers.asking import Reply
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ def judge(
         if same(replies[who], replies[MEASURE]):
             continue
         replies |= replies_of(question, {one: targets[one] for one in WITNESSES if one in targets})
+        names = names_of(question, replies[MEASURE])
+        if any(is_disputed(world, question, name) for name in names[1:]):
+            continue
         witnesses = [replies[one] for one in WITNESSES if one in replies]
-        if is_disputed(world, question, replies[MEASURE]) and any(agree(replies[who], one) for one in witnesses):
+        if is_disputed(world, question, names[0]) and any(agree(replies[who], one) for one in witnesses):
             continue
         wrong.append(Difference(name, question, replies))
     return wrong
@@ -61,8 +65,8 @@ def doubts(name: str, world: Expansion, asked: Iterable[Question], targets: Mapp
         nsd, knot, bind = (replies[one] for one in (MEASURE, *WITNESSES))
         if agree(nsd, knot) or agree(nsd, bind) or not (isinstance(knot, Reply) and agree(knot, bind)):
             continue
-        aliased = isinstance(nsd, Reply) and any(record[1] == "CNAME" for record in nsd.answer)
-        if not aliased and not is_disputed(world, question, nsd):
+        names = names_of(question, nsd)
+        if len(names) == 1 and not is_disputed(world, question, names[0]):
             found.append(Difference(name, question, replies))
     return found
 
@@ -75,29 +79,22 @@ def agree(one: Reply | str, witness: Reply | str) -> bool:
     return same(one, witness._replace(flags=copied))
 
 
-def is_disputed(world: Expansion, question: Question, reply: Reply | str) -> bool:
-    """Tell whether a question, or a name that its aliases lead to, is one of the two."""
-    name, end = dns.name.from_wire(question.query, 12)
-    qtype = int.from_bytes(question.query[12 + end : 14 + end])
-    names = [name]
+def names_of(question: Question, reply: Reply | str) -> list[Labels]:
+    """List the name that is asked and those that aliases in the answer lead to."""
+    names = [dns.name.from_wire(question.query, 12)[0]]
     if isinstance(reply, Reply):
         names += [dns.name.from_wire(rdata, 0)[0] for _, rtype, _, rdata in reply.answer if rtype == "CNAME"]
-    return any(
-        _is_leaked(world, labels) or (qtype == DS and any(zone.origin == labels for zone in world.zones))
-        for labels in (tuple(label.lower() for label in one.labels[:-1]) for one in names)
-    )
+    return [tuple(label.lower() for label in name.labels[:-1]) for name in names]
 
 
-def _is_leaked(world: Expansion, name: Labels) -> bool:
-    zone = world.zone_of(name)
-    if zone is None:
+def is_disputed(world: Expansion, question: Question, name: Labels) -> bool:
+    """Tell whether a name that is asked for, or led to, is one of the two."""
+    at = 12 + sum(len(label) + 1 for label in names_of(question, "")[0]) + 1
+    if int.from_bytes(question.query[at : at + 2]) == DS and any(zone.origin == name for zone in world.zones):
+        return True
+    own = world.zone_of(name)
+    others = [zone for zone in world.zones if zone is not own]
+    if own is None:
         return False
-    for at in range(len(name) - len(zone.origin)):
-        above = name[at:]
-        if any(is_below(owner, above) for owner in zone.types):
-            continue
-        if any(
-            is_proper(other.origin, zone.origin) and is_below(o, above) for other in world.zones for o in other.types
-        ):
-            return True
-    return False
+    shared = [name[depth:] for depth in range(len(name) - len(own.origin))] + [(b"*", *own.origin)]
+    return any(is_below(owner, above) for above in shared for other in others for owner in other.types)

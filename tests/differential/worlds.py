@@ -238,7 +238,8 @@ class _Maker:
     def _fill_child(self, text: str, origin: Labels, network: Network) -> None:
         """Make the zone of a classless delegation."""
         rng = self.rng
-        if origin in self.zones:
+        spans = [ipaddress.ip_network(zone["covers"]) for zone in self.zones.values() if "covers" in zone]
+        if origin in self.zones or any(network.overlaps(span) for span in spans):  # an address belongs to one of them
             return
         self._zone(text, covers=str(network))
         zone = self.zones[origin]
@@ -276,7 +277,9 @@ class _Maker:
             elif rtype == "DNAME" and b"*" in owner:
                 continue
             elif rtype in TARGETED:
-                self._write(origin, owner, rtype, TARGETED[rtype] + spell(self._target()))
+                target = self._target()
+                if rtype != "DNAME" or target != owner:
+                    self._write(origin, owner, rtype, TARGETED[rtype] + spell(target))
             else:
                 self._write(origin, owner, rtype, DATA[rtype])
 

@@ -217,6 +217,12 @@ def test_ranges_that_make_one_name_are_reported_with_it(ranges, name):
     assert found == parse_name(name) or "{hex}" in ranges[0][1]
 
 
+def test_the_widest_range_of_a_template_counts():
+    """`{host}` has one digit in a /32 and up to three in a /24; the /24's names are compared whichever comes first."""
+    ranges = [("10.0.0.0/32", "p{host}.x"), ("10.0.1.0/24", "p{host}.x"), ("10.2.0.0/29", "p2{d}.x")]
+    assert (1, 2, parse_name("p20.x")) in colliding(*ranges)
+
+
 def test_an_address_that_a_longer_range_took_does_not_count():
     """Below two /24 whose shared names are all taken away, or cut out, nothing collides; with one left it does."""
     ranges = [("192.0.2.0/24", "p{d}.x"), ("198.51.100.0/24", "p{d}.x")]

@@ -15,6 +15,7 @@ from ptrd.wire.names import MAX_LABEL, MAX_NAME, NameError_, format_name, join_l
 from ptrd.wire.reverse import BITS
 
 ZONES = [parse_name(text) for text in ("2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa", "64/26.x", "a%d.7")]
+unhurried = settings(deadline=None)  # how long an example takes is the machine's business
 TOKENS = {
     4: ["ip", "a", "b", "c", "d", "hex", "host", "rev", "zone"],
     6: ["ip", "groups", "hex", "host", "rev", "zone"],
@@ -88,6 +89,7 @@ def numbers(data, prefix: Prefix) -> int:
     return prefix.number | host & mask & free
 
 
+@unhurried
 @given(cases(), st.data())
 def test_names_are_what_the_reference_says_and_lead_back(case, data):
     """For an accepted template every name is valid, as zone-format writes it, and leads back when it identifies."""
@@ -113,6 +115,7 @@ def test_names_are_what_the_reference_says_and_lead_back(case, data):
         assert number & mask == value
 
 
+@unhurried
 @given(cases(), st.data())
 def test_only_names_that_are_made_are_found(case, data):
     """A changed name is either another address's name, exactly, or not found."""
@@ -144,7 +147,7 @@ def test_only_names_that_are_made_are_found(case, data):
         assert any(len(one) > len(labels) and one[len(one) - len(labels) :] == labels for one in made)
 
 
-@settings(deadline=None)  # 64 names with 80 ancestors each take a while
+@unhurried
 @given(cases(min_length=-6))
 @example(("{d}.{c}.x", Prefix(4, 0xC0000200, 24), ZONES[0]))
 @example(("{host}.{ip}.x", Prefix(6, 0x64 << 112, 122), ZONES[0]))
@@ -175,6 +178,7 @@ def test_ways_back_agree_with_enumeration(case):
         assert template.find(name) == (min(ones) if template.identifies else None)
 
 
+@unhurried
 @given(cases(), st.data())
 def test_a_dump_loads_as_the_same_template(case, data):
     """Loaded from its dump a template makes the same names, and is dumped as the same bytes."""
@@ -195,6 +199,7 @@ def test_a_dump_loads_as_the_same_template(case, data):
         assert dump_template(again) == dumped
 
 
+@unhurried
 @given(st.integers(0, 128), st.data())
 def test_ip_of_ipv6_is_valid_exact_and_longest_for_the_last_address(length, data):
     """{ip} is the standard library's text with the fixes, reads back, and nowhere longer than for the last address."""
@@ -221,6 +226,7 @@ def test_the_last_address_has_the_longest_ip_in_every_small_range():
                 assert max(sizes[start : start + (1 << free)]) == sizes[start + (1 << free) - 1]
 
 
+@unhurried
 @given(st.text(alphabet="0123456789abcdef-", max_size=45))
 def test_any_text_reads_as_an_address_or_not_at_all(text):
     """Junk of the right letters raises nothing."""
@@ -228,6 +234,7 @@ def test_any_text_reads_as_an_address_or_not_at_all(text):
     assert number is None or 0 <= number < 1 << 128
 
 
+@unhurried
 @given(st.text(max_size=30), st.sampled_from([4, 6]))
 @example("{\x1f\n}", 4)
 def test_any_text_is_a_template_or_is_refused_in_one_line(text, version):
