@@ -206,3 +206,15 @@ def test_records_are_not_objects():
         return after - before
 
     assert abs(objects(1000) - objects(1)) <= 20
+
+
+def test_a_record_hidden_by_a_deeper_zone_is_warned_about():
+    """The warning names the line and the zone that answers instead; a cut to it and its glue are no such record."""
+    parent = "zone: 10.in-addr.arpa\n" + APEX + "records:\n  10.1.2.3: hidden.example\n  10.2.0.1: seen.example\n"
+    child = "zone: 10.1.2.0/24\n" + APEX
+    built = build(parent, child)
+    (warning,) = messages(built)
+    assert warning.startswith("zones/0.yaml:5:1: warning: ") and "2.1.10.in-addr.arpa. (zones/1.yaml:1)" in warning
+    assert built.parts
+    cut = "zone: 10.in-addr.arpa\n" + APEX + "delegations: {10.1.2.0/24: {ns: [ns.2.1.10.in-addr.arpa]}}\n"
+    assert not messages(build(cut + "rrsets: |\n  ns.2.1 IN A 10.1.2.53\n", child))
