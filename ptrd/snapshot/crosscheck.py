@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ptrd.records.model import Place, Prefix, Problem
 from ptrd.snapshot.forward import collisions, makes_names_in
-from ptrd.snapshot.layout import BLOCK, NODE, NODE_CUT, NODE_OCCLUDED, SEGMENT_HEADER
+from ptrd.snapshot.layout import BLOCK, NODE, NODE_CUT, NODE_OCCLUDED, NODE_SIZE, SEGMENT_HEADER
 from ptrd.wire.names import format_name, offsets_of, sort_key
 from ptrd.wire.reverse import BITS
 
@@ -77,13 +77,13 @@ def _first_hidden(segment: Buffer, block: int, key: bytes) -> int:
     def key_at(position: int) -> bytes:
         at = nodes + 4 * position
         _, size, length, *_ = NODE.unpack_from(segment, at)
-        return bytes(segment[at + 16 + size : at + 16 + size + length])
+        return bytes(segment[at + NODE_SIZE + size : at + NODE_SIZE + size + length])
 
     at = bisect_left(positions, key, key=key_at)
     while at < count and (key_at(positions[at]) + b"\0").startswith(key + b"\0"):
-        flags, *_, line, _ = NODE.unpack_from(segment, nodes + 4 * positions[at])
-        if not flags & (NODE_CUT | NODE_OCCLUDED):
-            return int(line)
+        node = NODE.unpack_from(segment, nodes + 4 * positions[at])
+        if not node[0] & (NODE_CUT | NODE_OCCLUDED):
+            return int(node[5])
         at += 1
     return 0
 

@@ -6,7 +6,9 @@
 
 A zone block holds the *nodes* of a zone: every name that has records, in canonical order. A node is
 
-    NODE, relative name (wire, without the apex), its sort key, then `rrsets` times: RRSET, records; padded to 4 bytes
+    NODE, relative name (wire, without the apex), its sort key, records; then for each further RRset: RRSET, records;
+    padded to 4 bytes
+
 
 and three arrays of u32 lead to it: `order` (positions of all nodes, in order), `starts` (one more than there are
 buckets) and `slots` (positions by bucket of crc32(relative name) modulo the number of buckets). A position counts
@@ -24,7 +26,7 @@ from typing import Final
 
 from ptrd import PtrdError
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"ptrdimg\n"
 SEGMENT_MAGIC: Final = b"ptrdseg\n"
 
@@ -39,8 +41,10 @@ SEGMENT_HEADER: Final = Struct("<8sIIQ")
 # nodes offset, order offset, starts offset, slots offset (from the start of the segment), nodes, buckets, flags
 BLOCK: Final = Struct("<QQQQIII4x")
 
-# flags, length of the relative name, length of the key, RRsets, line in the zone file, index of the occluding node
-NODE: Final = Struct("<BBHHHII")
+# flags, length of the relative name, length of the key, RRsets, line in the zone file, index of the occluding node; of
+# the first RRset: type, records, bytes
+NODE: Final = Struct("<BBHHHIIHHI")
+NODE_SIZE: Final = NODE.size
 # type, records, bytes
 RRSET: Final = Struct("<HHI")
 

@@ -87,16 +87,16 @@ def _compile_zone(zone: Zone) -> tuple[bytes, array[int], array[int], array[int]
     nodes = bytearray()
     order = array("I")
     hashes = []
-    pack = NODE.pack
+    pack, first = NODE.pack, RRSET.unpack_from
     for index, (key, relative, count, body, line, node_flags) in enumerate(entries):
         order.append(len(nodes) >> 2)
         guard = guards.get(index, 0)
         if index in guards:
             node_flags |= NODE_OCCLUDED  # noqa: PLW2901 - known only now
-        nodes += pack(node_flags, len(relative), len(key), count, 0, line, guard)
+        nodes += pack(node_flags, len(relative), len(key), count, 0, line, guard, *first(body))
         nodes += relative
         nodes += key
-        nodes += body
+        nodes += body[8:]
         nodes += _PADDING[len(nodes) & 3]
         hashes.append(crc32(relative))
     starts, slots = _hash_index(hashes, order)

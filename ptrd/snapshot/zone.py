@@ -16,6 +16,7 @@ from ptrd.snapshot.layout import (
     NODE,
     NODE_CUT,
     NODE_DNAME,
+    NODE_SIZE,
     RRSET,
     SEGMENT_HEADER,
     ZONE_CUTS,
@@ -120,7 +121,7 @@ class ServedZone:
         starts = self.starts
         for at in range(starts[bucket], starts[bucket + 1]):
             node = self.nodes + (self.slots[at] << 2)
-            if buffer[node + 1] == size and buffer[node + 16 : node + 16 + size] == relative:
+            if buffer[node + 1] == size and buffer[node + NODE_SIZE : node + NODE_SIZE + size] == relative:
                 return node
         return _MISS
 
@@ -149,36 +150,34 @@ class ServedZone:
 
     def relative_name(self, node: int) -> bytes:
         """Give the name of a node, relative to the zone."""
-        return self.buffer[node + 16 : node + 16 + self.buffer[node + 1]]
+        return self.buffer[node + NODE_SIZE : node + NODE_SIZE + self.buffer[node + 1]]
 
     def key(self, node: int) -> bytes:
         """Give the sort key of a node's relative name."""
         _, size, length, *_ = NODE.unpack_from(self.buffer, node)
-        return self.buffer[node + 16 + size : node + 16 + size + length]
+        return self.buffer[node + NODE_SIZE + size : node + NODE_SIZE + size + length]
 
     def rrset(self, node: int, rtype: int, owner: bytes | None = None) -> RRset | None:
         """Give an RRset of a node, owned by `owner` (None: the name in the question)."""
-        if rtype == SOA:
-            return self.soa if not self.buffer[node + 1] else None
         buffer = self.buffer
-        _, size, length, count, _, _, _ = NODE.unpack_from(buffer, node)
-        at = node + 16 + size + length
-        while count:
-            found, records, length = RRSET.unpack_from(buffer, at)
-            if found == rtype:
-                return RRset(owner, records, buffer[at + 8 : at + 8 + length])
-            at += 8 + length
+        _, size, length, count, _, _, _, found, records, room = NODE.unpack_from(buffer, node)
+        at = node + NODE_SIZE + size + length
+        while found != rtype:
             count -= 1
-        return None
+            if not count:
+                return self.soa if rtype == SOA and not size else None
+            at += room + RRSET.size
+            found, records, room = RRSET.unpack_from(buffer, at - RRSET.size)
+        return RRset(owner, records, buffer[at : at + room])
 
     def rtypes(self, node: int) -> list[int]:
         """List the types that a node has."""
-        _, size, length, count, *_ = NODE.unpack_from(self.buffer, node)
-        at = node + 16 + size + length
-        found = [] if size else [SOA]
-        for _ in range(count):
-            rtype, _, length = RRSET.unpack_from(self.buffer, at)
-            at += 8 + length
+        _, size, length, count, _, _, _, rtype, _, room = NODE.unpack_from(self.buffer, node)
+        at = node + NODE_SIZE + size + length + room
+        found = [rtype] if size else [SOA, rtype]
+        for _ in range(count - 1):
+            rtype, _, room = RRSET.unpack_from(self.buffer, at)
+            at += RRSET.size + room
             found.append(rtype)
         return found
 
@@ -193,7 +192,7 @@ class ServedZone:
     def _key_at(self, position: int) -> bytes:
         buffer = self.buffer
         node = self.nodes + (position << 2)
-        start = node + 16 + buffer[node + 1]
+        start = node + NODE_SIZE + buffer[node + 1]
         return buffer[start : start + (buffer[node + 2] | buffer[node + 3] << 8)]
 
     def walk(self) -> Iterator[int]:

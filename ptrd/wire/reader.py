@@ -13,13 +13,22 @@ from typing import Final, NamedTuple
 from ptrd import PtrdError
 from ptrd.wire.message import Edns, RestError, read_rest
 from ptrd.wire.names import MAX_NAME
-from ptrd.wire.reverse import IP6_ARPA
+from ptrd.wire.reverse import IN_ADDR_ARPA, IP6_ARPA
 
 _HEADER: Final = Struct(">HHHHH")
 _TYPE_CLASS: Final = Struct(">HH")
 _OPT: Final = Struct(">HBBHH")
 
-# An IPv6 reverse name has one shape, 32 one-byte labels, and is most of the bytes that a reverse server reads.
+# What bytes 2 to 11 of an ordinary query look like: opcode QUERY, one question, at most one additional record, and
+# whatever of RD, AD and CD a resolver likes. The value is the number of additional records.
+_ORDINARY: Final = {
+    _HEADER.pack(flags, 1, 0, 0, additionals): additionals
+    for flags in (0, 0x10, 0x20, 0x30, 0x100, 0x110, 0x120, 0x130)
+    for additionals in (0, 1)
+}
+
+# Reverse names have one shape each, and are most of what a reverse server reads.
+_V4_TAIL: Final = IN_ADDR_ARPA
 _NIBBLE_SIZES: Final = b"\1" * 32
 _V6_TAIL: Final = IP6_ARPA
 _V6_OFFSETS: Final = (*range(0, 65, 2), 68, 73)
@@ -67,14 +76,17 @@ def read_query(data: bytes) -> Query:
     size = len(data)
     if size < 12:
         raise IgnoredError("short")
-    flags, questions, answers, authorities, additionals = _HEADER.unpack_from(data, 2)
-    if flags & 0x8000:
-        raise IgnoredError("response")
-    opcode = flags >> 11 & 15
-    if opcode:
-        return Query(data, opcode, b"", (), -1, -1, 12, None)
-    if questions != 1:
-        raise MalformedError("question count")
+    additionals = _ORDINARY.get(data[2:12])
+    answers = authorities = 0
+    if additionals is None:
+        flags, questions, answers, authorities, additionals = _HEADER.unpack_from(data, 2)
+        if flags & 0x8000:
+            raise IgnoredError("response")
+        opcode = flags >> 11 & 15
+        if opcode:
+            return Query(data, opcode, b"", (), -1, -1, 12, None)
+        if questions != 1:
+            raise MalformedError("question count")
 
     lower = data[12:267].lower()  # a name of 255 bytes at most; what stands behind it is not looked at here
     offsets: tuple[int, ...] | list[int]
@@ -82,19 +94,8 @@ def read_query(data: bytes) -> Query:
         offsets = _V6_OFFSETS
         at = _V6_SIZE
     else:
-        offsets = [0]
-        at = 0
-        try:
-            while label := lower[at]:
-                if label > 63:  # a pointer could only lead back into the header (RFC 1035, 4.1.4)
-                    raise MalformedError("name")
-                at += label + 1
-                offsets.append(at)
-        except IndexError:
-            raise MalformedError("name") from None
-        at += 1
-        if at > MAX_NAME:
-            raise MalformedError("name")
+        offsets = _find_labels(lower)
+        at = offsets[-1] + 1
     end = at + 16
     if end > size:
         raise MalformedError("question")
@@ -116,6 +117,33 @@ def read_query(data: bytes) -> Query:
             except RestError as error:
                 raise MalformedError(str(error), end) from None
     return Query(data, 0, name, offsets, qtype, qclass, end, edns)
+
+
+def _find_labels(name: bytes) -> tuple[int, ...] | list[int]:
+    """Find where the labels of the name at the start of some bytes begin, the root's last. Raises MalformedError."""
+    try:
+        size0 = name[0]
+        size1 = name[at1 := size0 + 1]
+        size2 = name[at2 := at1 + size1 + 1]
+        size3 = name[at3 := at2 + size2 + 1]
+        at4 = at3 + size3 + 1
+        if at4 < 17 and size0 and size1 and size2 and size3 and name[at4 : at4 + 14] == _V4_TAIL:
+            return 0, at1, at2, at3, at4, at4 + 8, at4 + 13
+    except IndexError:
+        pass
+    offsets = [0]
+    at = 0
+    try:
+        while size := name[at]:
+            if size > 63:  # a pointer could only lead back into the header (RFC 1035, 4.1.4)
+                raise MalformedError("name")
+            at += size + 1
+            offsets.append(at)
+    except IndexError:
+        raise MalformedError("name") from None
+    if at >= MAX_NAME:
+        raise MalformedError("name")
+    return offsets
 
 
 def _ordinary_opt(rest: bytes) -> Edns | None:

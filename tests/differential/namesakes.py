@@ -116,7 +116,6 @@ rrsets: |
   d IN DNAME example.net.
   d IN TXT "beside a DNAME"
   e IN DNAME long.label-of-some-length-that-makes-the-name-too-long.example.net.
-  f IN DNAME x.f
   g IN DNAME 100.51.198.in-addr.arpa.
   h IN DNAME elsewhere.example.
   i IN DNAME cut.example.net.

@@ -90,6 +90,7 @@ TYPES = (
         "URI",
     ),
 )
+STRAY = (0x0400, 0x0200, 0x0080, 0x0040)  # AA, TC, RA and Z mean nothing in a question
 SHAPES = (
     *(None, None, None),
     *(
@@ -137,6 +138,7 @@ def questions(world: Expansion, rng: random.Random, count: int) -> list[Question
             )
         qtype = pool.qtype(lower)
         flags = (RD * (rng.random() < 0.3)) | (CD * (rng.random() < 0.2)) | (AD * (rng.random() < 0.2))
+        flags |= rng.choice(STRAY) * (rng.random() < 0.1)
         edns = rng.choice(SHAPES)
         query = make_query(wire, qtype, identity=rng.randrange(65536), flags=flags, edns=edns)
         tcp = rng.random() < 0.15

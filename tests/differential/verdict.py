@@ -45,7 +45,7 @@ def judge(
             continue
         replies |= replies_of(question, {one: targets[one] for one in WITNESSES if one in targets})
         names = names_of(question, replies[MEASURE])
-        if any(is_disputed(world, question, name) for name in names[1:]):
+        if any(is_disputed(world, question, one) for one in names[1:] + names_of(question, replies[who])[1:]):
             continue
         witnesses = [replies[one] for one in WITNESSES if one in replies]
         if is_disputed(world, question, names[0]) and any(agree(replies[who], one) for one in witnesses):

@@ -226,12 +226,12 @@ class _Maker:
             owners = [reverse(address) for address in part]
             if any(self.taken[origin].get(owner) for owner in [cut, *owners]):
                 return None
-            self.taken[origin] |= {cut: {"NS", "DS"}} | {owner: {"CNAME"} for owner in owners}
+            self.taken[origin] |= {cut: {"NS", "DS", "delegation"}} | {owner: {"CNAME"} for owner in owners}
             delegations[str(part)] = value | {"label": label}
             return (spell(cut).removesuffix("."), cut, part)
         if any(self.taken[origin].get(cut) for cut in blocks):
             return None
-        self.taken[origin] |= {cut: {"NS", "DS"} for cut in blocks}
+        self.taken[origin] |= {cut: {"NS", "DS", "delegation"} for cut in blocks}
         delegations[str(part)] = value | ({"ds": ["5 " + DS]} if rng.random() < 0.5 else {})
         return None
 
@@ -278,7 +278,7 @@ class _Maker:
                 continue
             elif rtype in TARGETED:
                 target = self._target()
-                if rtype != "DNAME" or target != owner:
+                if rtype != "DNAME" or not is_below(target, owner):  # each server ends such a loop elsewhere
                     self._write(origin, owner, rtype, TARGETED[rtype] + spell(target))
             else:
                 self._write(origin, owner, rtype, DATA[rtype])
@@ -316,6 +316,8 @@ class _Maker:
         there = taken.get(owner, set())
         single = {"CNAME", "DNAME"}
         if "CNAME" in there or (rtype == "CNAME" and there) or (rtype in single and rtype in there):
+            return False
+        if "delegation" in there and rtype in {"NS", "DS"}:
             return False
         if owner != origin and {rtype, *there} >= {"DNAME", "NS"}:
             return False

@@ -145,6 +145,23 @@ def test_the_ipv6_shape_is_read_like_any_other_name():
     assert format_name(query.name).endswith(".ip6.arpa.")
 
 
+@given(
+    st.lists(st.sampled_from([b"\x010", b"\x0299", b"\x03255", b"\x00", b"\x1ax", b"\x40", b"\xc0\x0c"]), max_size=7)
+)
+@example([b"\x010", b"\x00", b"\x010", b"\x010"])
+@example([b"\x04....", b"\x04....", b"\x04....", b"\x04...."])
+def test_the_ipv4_shape_is_read_like_any_other_name(found):
+    """The short cut for four octets accepts what the loop over labels accepts, and finds the same labels in it."""
+    name = b"".join(found) + b"\7In-Addr\4arpa\0"
+    try:
+        query = read_query(HEADER + name + b"\0\x0c\0\x01")
+    except MalformedError:
+        return
+    length = len(query.name)
+    assert query.name == name[:length].lower() and tuple(query.offsets) == offsets_of(query.name)
+    assert all(size <= 63 for size in (query.name[at] for at in query.offsets))
+
+
 def test_another_opcode_is_read_without_its_question():
     """UPDATE and NOTIFY have other sections; nothing of them is looked at."""
     assert read_query(with_counts(flags=0x2800, questions=9)).opcode == 5
