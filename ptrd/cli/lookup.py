@@ -9,7 +9,6 @@ from ptrd.cli.client import UnreachableError, ask
 from ptrd.cli.exits import Exit, add_output, complain, print_json
 from ptrd.cli.files import compile_zones
 from ptrd.config import load_config
-from ptrd.engine.explain import explain
 from ptrd.records.values import ValueText, parse_address
 from ptrd.wire.names import NameError_, format_name, parse_name
 from ptrd.wire.reverse import IN_ADDR_ARPA, IP6_ARPA, reverse_name
@@ -59,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
                 complain(str(problem))
             complain(f"{error}; and the zone files cannot be read instead: they have errors")
             return Exit.PROBLEM
+        from ptrd.engine.explain import explain  # noqa: PLC0415 - not for `ptrd serve` to load
+
         source = f"the zone files; {error}"
         result = _first_with_answer(lambda rtype: explain(snapshot, name, type_of(rtype)), types)
     if arguments.output == "json":

@@ -26,8 +26,9 @@ from ptrd.snapshot.layout import ImageError
 from ptrd.snapshot.segment import compile_segment
 from ptrd.store.atomic import write_parts
 from ptrd.store.images import ImageFileError, MappedImage, input_of, stat_input
+from ptrd.store.sources import expand_sources
 from ptrd.store.state import Serials, SerialsError, dump_serials, load_serials
-from ptrd.store.zonefile import expand_sources, load_zone_file
+from ptrd.store.zonefile import load_zone_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ from ptrd.snapshot.image import open_image, read_about
 from ptrd.snapshot.layout import VERSION
 from ptrd.store.atomic import rename_into, temporary_beside
 from ptrd.store.images import MappedImage, stat_inputs
-from ptrd.store.zonefile import expand_sources
+from ptrd.store.sources import expand_sources
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

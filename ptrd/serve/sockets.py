@@ -173,7 +173,9 @@ def _prepare(sock: socket.socket, options: ServeOptions) -> None:
         # Accepted connections inherit it: the kernel would let a client that never reads hold megabytes.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.tcp_unsent_bytes)
         return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.udp_receive_buffer)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < options.udp_receive_buffer:
+        # A handed-over socket may have more than we could ask for: root passes the kernel's limit, we do not.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.udp_receive_buffer)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.udp_send_buffer)
     with contextlib.suppress(OSError):
         # A forged "fragmentation needed" must not make us send fragments that can be tampered with (RFC 9715).

@@ -1,27 +1,23 @@
 """Zone files as zone-format describes them: bytes in, zones and every problem of the file out; nothing is raised.
 
 A file is read as a stream of YAML events, so that each problem has its line and column and a million records take
-seconds. Files are read only, and only by `expand_sources`' caller.
+seconds. Reading the file is the caller's part.
 """
 
 from __future__ import annotations
 
 import gc
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import yaml
 from yaml.events import DocumentStartEvent
 
-from ptrd.records.model import Place, Problem, Zone
 from ptrd.records.rules import RECORDS_LIMIT, set_problems
 from ptrd.store.yamlevents import Report, read_events, syntax_problem
 from ptrd.store.zonedocument import build_zone, read_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_SUFFIXES: Final = frozenset((".yaml", ".yml"))
+    from ptrd.records.model import Problem, Zone
 
 
 def load_zone_file(path: str, data: bytes, limit: int = RECORDS_LIMIT) -> tuple[list[Zone], list[Problem]]:
@@ -39,36 +35,6 @@ def load_zone_file(path: str, data: bytes, limit: int = RECORDS_LIMIT) -> tuple[
             gc.enable()
     problems.sort(key=lambda problem: problem.place[1:])
     return zones, problems
-
-
-def expand_sources(entries: Iterable[str]) -> tuple[list[str], list[Problem]]:
-    """Give the zone files that a list of files and folders stands for, each once.
-
-    Of a folder its `*.yaml` and `*.yml`, sorted, hidden ones not; a file is taken whatever its name.
-    """
-    files: dict[str, None] = {}
-    problems = []
-    for entry in entries:
-        path = Path(entry)
-        place = Place(entry, 1, 1)
-        try:
-            if not path.is_dir():
-                if path.exists():
-                    files.setdefault(entry)
-                else:
-                    problems.append(Problem(place, "there is no such file or folder; write the path of a zone file"))
-                continue
-            found = sorted(
-                str(item) for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith(".")
-            )
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            problems.append(Problem(place, f"it cannot be read: {reason}; see to its permissions"))
-            continue
-        if not found:
-            problems.append(Problem(place, "the folder holds no *.yaml or *.yml file", warning=True))
-        files.update(dict.fromkeys(found))
-    return list(files), problems
 
 
 def _load(path: str, data: bytes, limit: int) -> tuple[list[Zone], list[Problem]]:

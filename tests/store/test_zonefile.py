@@ -6,7 +6,8 @@ import pytest
 
 from ptrd.records.model import Default, Delegation, Place, Prefix, PtrRecord, Soa
 from ptrd.records.values import parse_prefix
-from ptrd.store.zonefile import expand_sources, load_zone_file
+from ptrd.store.sources import expand_sources
+from ptrd.store.zonefile import load_zone_file
 from ptrd.wire.names import format_name, parse_name
 from tests.store.zonetexts import HEAD, NAMED, V4, expect, load, load_one
 
