@@ -190,7 +190,7 @@ def _absent(
                 return _made_answer(made, PTR, owner) if qtype in (PTR, ANY) else nodata
 
     key = sort_key(name[: offsets[-1 - zone.labels]] + b"\0")
-    before, after = zone.neighbours(key)
+    before, after = zone.neighbours(key) if zone.cuts or not zone.forward else (-1, -1)
     if zone.cuts and before >= 0:
         guard = zone.guard(before) if zone.flags(before) & NODE_OCCLUDED else before
         above = zone.key(guard)
@@ -209,6 +209,7 @@ def _absent(
             return nodata if made is None else _made_answer(made, wanted, owner)
         if snapshot.leads_below(zone, name):
             return nodata
+        before, after = zone.neighbours(key)
     if after >= 0 and zone.key(after).startswith(key + b"\0"):
         return nodata
     overlay = snapshot.overlays.get(zone.number)

@@ -18,7 +18,7 @@ from ptrd.snapshot.templates import load_template
 from ptrd.snapshot.trie import entry_at, has_leaf
 from ptrd.snapshot.zone import ServedZone
 from ptrd.wire.names import format_name, offsets_of
-from ptrd.wire.reverse import BITS, reverse_name
+from ptrd.wire.reverse import BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,6 +50,7 @@ class Snapshot:
         "_above_zones",
         "_forward",
         "_ranges",
+        "_reverse_zones",
         "about_at",
         "buffer",
         "covering",
@@ -91,6 +92,12 @@ class Snapshot:
             self.zones_by_name[zone.origin] = zone
             if zone.covers and zone.prefix is not None:
                 self.covering.setdefault(zone.prefix.number >> 8, []).append(zone)
+        reverse: dict[int, dict[int, dict[int, ServedZone]]] = {4: {}, 6: {}}
+        for zone in self.zones:
+            if zone.prefix is not None and not zone.covers:
+                version, address, length = zone.prefix
+                reverse[version].setdefault(length, {})[address >> BITS[version] - length] = zone
+        self._reverse_zones = {version: sorted(zones.items(), reverse=True) for version, zones in reverse.items()}
         self.depths = sorted({zone.labels for zone in self.zones}, reverse=True)
         self._above_zones = {zone.origin[offset:] for zone in self.zones for offset in offsets_of(zone.origin)}
         self._index_forward()
@@ -151,8 +158,11 @@ class Snapshot:
         for zone in self.covering.get(number >> 8, ()) if version == 4 else ():
             if zone.prefix is not None and zone.prefix.contains(address):
                 return zone
-        name = reverse_name(version, number)
-        return self.zone_of(name, offsets_of(name))
+        for length, zones in self._reverse_zones[version]:
+            found = zones.get(number >> BITS[version] - length)
+            if found is not None:
+                return found
+        return None
 
     def range_of(self, version: int, number: int) -> int:
         """Give the number of the range that makes an address's default name, or -1."""
@@ -169,8 +179,10 @@ class Snapshot:
         found = []
         for number, address in index.find(name):
             version = self.range(number).prefix.version
+            if self.range_of(version, address) != number:
+                continue
             one = Prefix(version, address, BITS[version])
-            if self.range_of(version, address) == number and any(wanted.contains(one) for wanted in zone.forward):
+            if any(wanted.contains(one) for wanted in zone.forward):
                 found.append((number, one))
         return found
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ptrd.wire.names import offsets_of
 from ptrd.wire.rrtypes import NAMES_IN_RDATA
 
 if TYPE_CHECKING:
@@ -106,23 +105,22 @@ def write_error(data: bytes, rcode: int, question_end: int = 12) -> bytes:
 def _write_sections(
     query: Query, flags: int, sections: tuple[Sequence[RRset], ...], glue: int, opt: bytes, limit: int
 ) -> bytes:
-    message = bytearray(query.data[:12])
-    message += query.data[12 : query.end]
-    pointers: dict[bytes, int] = {}
-    for offset in query.offsets[:-1]:
-        pointers[query.name[offset:]] = 12 + offset
+    message = bytearray(query.data[: query.end])
+    name = query.name
+    pointers = {name[offset:]: 12 + offset for offset in query.offsets[:-1]}  # suffixes that stand in the message
     counts = [0, 0, 0]
     room = limit - len(opt)
     for index, rrsets in enumerate(sections):
         for position, rrset in enumerate(rrsets):
             before = len(message)
-            fresh = _append(message, rrset, query.name, pointers)
+            fresh: list[bytes] = []
+            _append(message, rrset, pointers, fresh)
             if len(message) <= room:
                 counts[index] += rrset.number
                 continue
             del message[before:]
-            for name in fresh:
-                del pointers[name]
+            for suffix in fresh:
+                del pointers[suffix]
             if index < 2 or position < glue:
                 flags |= TC
                 break
@@ -133,39 +131,49 @@ def _write_sections(
     return bytes(message)
 
 
-def _append(message: bytearray, rrset: RRset, qname: bytes, pointers: dict[bytes, int]) -> list[bytes]:
-    """Write an RRset at the end of the message; give the names that can be pointed to from now on."""
-    fresh: list[bytes] = []
-    owner = qname if rrset.owner is None else rrset.owner
-    for rtype, ttl, rdata in split_records(rrset.records):
-        _append_name(message, owner, pointers, fresh)
-        message += _RECORD.pack(b"", rtype, 1, ttl, 0)[2:]
-        start = len(message)
+def _append(message: bytearray, rrset: RRset, pointers: dict[bytes, int], fresh: list[bytes]) -> None:
+    """Write an RRset at the end of the message; `fresh` gets the names that can be pointed to from now on."""
+    owner, _, records = rrset
+    at = 0
+    while at < len(records):
+        _, rtype, _, _, length = _RECORD.unpack_from(records, at)
+        if owner is None:
+            message += _TO_QUESTION
+        else:
+            _append_name(message, owner, pointers, fresh)
+        end = at + 12 + length
         skip, names = NAMES_IN_RDATA.get(rtype, (0, 0))
-        message += rdata[:skip]
-        at = skip
-        for _ in range(names):
-            end = at + offsets_of(rdata[at:])[-1] + 1
-            _append_name(message, rdata[at:end], pointers, fresh)
+        if not names:
+            message += records[at + 2 : end]
             at = end
-        message += rdata[at:]
+            continue
+        message += records[at + 2 : at + 12 + skip]
+        start = len(message) - skip
+        at += 12 + skip
+        for _ in range(names):
+            at += _append_name(message, records[at:end], pointers, fresh)
+        message += records[at:end]
         message[start - 2 : start] = (len(message) - start).to_bytes(2, "big")
-    return fresh
+        at = end
 
 
-def _append_name(message: bytearray, name: bytes, pointers: dict[bytes, int], fresh: list[bytes]) -> None:
-    lower = name.lower()
-    for offset in offsets_of(name):
-        suffix = lower[offset:]
-        if len(suffix) == 1:
-            break
+def _append_name(message: bytearray, name: bytes, pointers: dict[bytes, int], fresh: list[bytes]) -> int:
+    """Write the name at the start of some bytes, as short as can be, and give its length there."""
+    start = len(message)
+    end = at = 0
+    while name[end]:
+        end += name[end] + 1
+    end += 1
+    lower = name[:end].lower()
+    while at < end - 1:
+        suffix = lower[at:]
         target = pointers.get(suffix)
         if target is not None:
-            message += (0xC000 | target).to_bytes(2, "big")
-            return
-        if len(message) < _POINTER_LIMIT:
-            pointers[suffix] = len(message)
+            message += name[:at] + (0xC000 | target).to_bytes(2, "big")
+            return end
+        if start + at < _POINTER_LIMIT:
+            pointers[suffix] = start + at
             fresh.append(suffix)
-        size = name[offset]
-        message += name[offset : offset + size + 1]
-    message += b"\0"
+        at += name[at] + 1
+    message += name[:end]
+    return end
