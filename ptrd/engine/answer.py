@@ -120,8 +120,8 @@ def _find(
     if managed is not None and qtype in (PTR, ANY) and not flags & (NODE_CNAME | NODE_CUT):
         return Answer(NOERROR, AA, RECORD, (managed._replace(owner=owner),))
     rrset = zone.rrset(node, qtype, owner)
-    if rrset is not None:
-        return Answer(NOERROR, AA, RECORD, (rrset,))
+    if rrset is not None:  # the usual answer, made without the call that is in between in Answer()
+        return tuple.__new__(Answer, (NOERROR, AA, RECORD, (rrset,), (), (), 0, -1, None))
     return _other(zone, node, flags, name, offsets, qtype, owner)
 
 
@@ -149,6 +149,10 @@ def _other(
         made = _make(zone, name, offsets, qtype)
         if made is not None:
             return _made_answer(made, qtype, owner)
+    return _nodata(zone)
+
+
+def _nodata(zone: ServedZone) -> Answer:
     return Answer(NOERROR, AA, NODATA, (), (zone.negative,))
 
 
@@ -168,7 +172,8 @@ def _made_answer(made: Made, qtype: int, owner: bytes | None) -> Answer:
     rrset, number = made
     if owner is not None:
         rrset = RRset(owner, rrset.number, rrset.records)
-    return Answer(NOERROR, AA, DEFAULT if qtype == PTR else FORWARD, (rrset,), range=number)
+    source = DEFAULT if qtype == PTR else FORWARD
+    return tuple.__new__(Answer, (NOERROR, AA, source, (rrset,), (), (), 0, number, None))
 
 
 def _absent(
@@ -181,14 +186,14 @@ def _absent(
     managed: RRset | None,
 ) -> Answer:
     """Answer for a name without a node: below a cut, made, an empty non-terminal, from a wildcard, or nothing."""
-    nodata = Answer(NOERROR, AA, NODATA, (), (zone.negative,))
     if zone.trie_entry and managed is None:
         address = zone.address_at(name, offsets)
         if address >= 0:
             made = zone.made_pointer(address)
             if made is not None:
-                return _made_answer(made, PTR, owner) if qtype in (PTR, ANY) else nodata
+                return _made_answer(made, PTR, owner) if qtype in (PTR, ANY) else _nodata(zone)
 
+    nodata = _nodata(zone)
     key = sort_key(name[: offsets[-1 - zone.labels]] + b"\0")
     before, after = zone.neighbours(key) if zone.cuts or not zone.forward else (-1, -1)
     if zone.cuts and before >= 0:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ptrd.engine.answer import CHAOS, ERROR, IGNORED, MALFORMED, NO_ZONE, SOURCES, answer
 from ptrd.wire.reader import IgnoredError, MalformedError, Query, read_query
-from ptrd.wire.rrtypes import AXFR, BADVERS, CH, FORMERR, IN, IXFR, MAILA, MAILB, NOTIMP, REFUSED, SERVFAIL, TXT
+from ptrd.wire.rrtypes import AXFR, BADVERS, CH, FORMERR, IN, IXFR, NOTIMP, REFUSED, SERVFAIL, TXT
 from ptrd.wire.writer import AA, RRset, write_bare, write_error, write_reply
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PROHIBITED: Final = 18  # the same, 4.19
 
 _OPT: Final = Struct(">BHHBBHH")
 _EDE: Final = Struct(">HHH")
-_TRANSFERS: Final = frozenset((IXFR, AXFR, MAILB, MAILA))
+_TRANSFERS: Final = frozenset((IXFR, AXFR))
 
 
 @dataclass(frozen=True, slots=True)

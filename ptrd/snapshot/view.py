@@ -19,6 +19,8 @@ from ptrd.snapshot.trie import entry_at, has_leaf
 from ptrd.snapshot.zone import ServedZone
 from ptrd.wire.names import format_name, offsets_of
 from ptrd.wire.reverse import BITS
+from ptrd.wire.rrtypes import PTR
+from ptrd.wire.writer import write_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,12 +30,13 @@ if TYPE_CHECKING:
 
 
 _MISS: Final = -1
+_LENGTHS: Final = tuple(length.to_bytes(2, "big") for length in range(256))
 
 
 class Range:
     """A range that has been asked for once."""
 
-    __slots__ = ("prefix", "render", "template", "ttl", "zone")
+    __slots__ = ("_head", "prefix", "render", "template", "ttl", "zone")
 
     def __init__(self, zone: int, ttl: int, template: Template) -> None:
         self.zone = zone
@@ -41,6 +44,12 @@ class Range:
         self.template = template
         self.prefix = template.prefix
         self.render = template.render
+        self._head = write_record(PTR, ttl, b"")[:-2]
+
+    def pointer(self, number: int) -> bytes:
+        """Make the PTR record of an address, as `wire.writer.RRset` holds it."""
+        name = self.render(number)
+        return self._head + _LENGTHS[len(name)] + name
 
 
 class Snapshot:

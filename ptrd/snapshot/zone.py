@@ -24,7 +24,7 @@ from ptrd.snapshot.layout import (
 )
 from ptrd.snapshot.trie import entry_at
 from ptrd.wire.reverse import NIBBLES, OCTETS, STRIDE, reverse_name
-from ptrd.wire.rrtypes import PTR, SOA, A
+from ptrd.wire.rrtypes import SOA, A
 from ptrd.wire.writer import RRset, split_records, write_record
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _FULL: Final = {4: 4, 6: 32}  # labels of an address
 _DIGITS: Final = {4: OCTETS, 6: NIBBLES}
 _MISS: Final = -1
+_new: Final = tuple.__new__  # NamedTuple's constructor without a call in between, for what every answer needs
 
 
 class Made(NamedTuple):
@@ -168,7 +169,7 @@ class ServedZone:
                 return self.soa if rtype == SOA and not size else None
             at += room + RRSET.size
             found, records, room = RRSET.unpack_from(buffer, at - RRSET.size)
-        return RRset(owner, records, buffer[at : at + room])
+        return _new(RRset, (owner, records, buffer[at : at + room]))
 
     def rtypes(self, node: int) -> list[int]:
         """List the types that a node has."""
@@ -235,8 +236,8 @@ class ServedZone:
             entry = entry_at(snapshot.trie, entry, self.base_length, self.version, address)
         if not entry:
             return None
-        span = snapshot.range(entry - 1)
-        return Made(RRset(None, 1, write_record(PTR, span.ttl, span.render(address))), entry - 1)
+        rrset = _new(RRset, (None, 1, snapshot.range(entry - 1).pointer(address)))
+        return _new(Made, (rrset, entry - 1))
 
     def makes_below(self, name: bytes, offsets: Sequence[int]) -> int:
         """Say how far down towards `name` default names exist: the number of labels of the deepest such ancestor.

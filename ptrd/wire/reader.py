@@ -64,6 +64,8 @@ class Query(NamedTuple):
     edns: Edns | None
 
 
+# What NamedTuple's own constructor ends in, without the call in between: a Query is made for every message.
+_new: Final = tuple.__new__
 _edns_of: dict[bytes, Edns] = {}
 
 
@@ -104,7 +106,7 @@ def read_query(data: bytes) -> Query:
 
     edns = None
     if end == size and not (additionals or answers or authorities):
-        return Query(data, 0, name, offsets, qtype, qclass, end, None)
+        return _new(Query, (data, 0, name, offsets, qtype, qclass, end, None))
     rest = data[end:]
     edns = _edns_of.get(rest)
     if edns is None or answers or authorities or additionals != 1:
@@ -116,7 +118,7 @@ def read_query(data: bytes) -> Query:
                 edns = read_rest(data, end, answers, authorities, additionals)
             except RestError as error:
                 raise MalformedError(str(error), end) from None
-    return Query(data, 0, name, offsets, qtype, qclass, end, edns)
+    return _new(Query, (data, 0, name, offsets, qtype, qclass, end, edns))
 
 
 def _find_labels(name: bytes) -> tuple[int, ...] | list[int]:

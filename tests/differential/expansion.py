@@ -241,6 +241,8 @@ def _write_forward(world: Expansion, forward: Zone, networks: list[Network]) -> 
             deeper = [other for other in world.zones if is_proper(other.origin, zone.origin)]
             if any(address in network for network in zone.delegated) or any(is_below(owner, z.origin) for z in deeper):
                 continue
+            if any("NS" in zone.types.get(above, ()) for above in ancestors(owner) if is_proper(above, zone.origin)):
+                continue  # delegated in `rrsets`
             name = read_name(render(one.template or "", address, one.network, zone.origin))
             rtype = "A" if address.version == 4 else "AAAA"
             if world.zone_of(name) is not forward or world.hidden(forward, name):

@@ -45,6 +45,8 @@ def judge(
             continue
         replies |= replies_of(question, {one: targets[one] for one in WITNESSES if one in targets})
         names = names_of(question, replies[MEASURE])
+        if is_runaway(replies[MEASURE]) or is_runaway(replies[who]):
+            continue
         if any(is_disputed(world, question, one) for one in names[1:] + names_of(question, replies[who])[1:]):
             continue
         witnesses = [replies[one] for one in WITNESSES if one in replies]
@@ -77,6 +79,12 @@ def agree(one: Reply | str, witness: Reply | str) -> bool:
         return False
     copied = tuple(flag for flag in witness.flags if flag not in {"CD", "AD"})
     return same(one, witness._replace(flags=copied))
+
+
+def is_runaway(reply: Reply | str) -> bool:
+    """Tell whether DNAMEs lead round in circles, the name growing; every server stops somewhere else."""
+    types = [record[1] for record in reply.answer] if isinstance(reply, Reply) else []
+    return "DNAME" in types and types.count("CNAME") > 8
 
 
 def names_of(question: Question, reply: Reply | str) -> list[Labels]:

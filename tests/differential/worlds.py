@@ -272,7 +272,7 @@ class _Maker:
                 ["TXT", "TXT", "PTR", "PTR", "CNAME", "CNAME", "CNAME", "NS", "NS", "DNAME", "MX", "SRV", *DATA]
             )
             if rtype == "NS":
-                if b"*" not in owner and owner != origin and not ambiguous(origin, owner, self.forwards):
+                if b"*" not in owner and owner != origin:
                     self._cut(origin, owner)
             elif rtype == "DNAME" and b"*" in owner:
                 continue
@@ -338,11 +338,6 @@ class _Maker:
         zone = self.zones[origin]
         zone["rrsets"] = zone.get("rrsets", "") + f"{spell(owner)} IN {rtype} {rdata}\n"
         return True
-
-
-def ambiguous(origin: Labels, owner: Labels, forwards: list[str]) -> bool:
-    """Tell whether a cut among addresses would leave open what a forward zone says of them."""
-    return bool(forwards) and origin[-1:] == (b"arpa",) and owner[0].isalnum() and len(owner[0]) <= 3
 
 
 def blocks_of(network: Network) -> list[Labels]:
