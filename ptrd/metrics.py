@@ -200,7 +200,7 @@ METRICS: Final = {
     "ptrd_workers": About("gauge", "Workers that serve the current snapshot."),
     "ptrd_worker_restarts_total": About("counter", "Workers that ended unasked and were replaced."),
     "ptrd_snapshot_revision": About("gauge", "Revision of the snapshot that is served."),
-    "ptrd_snapshot_records": About("gauge", "Resource records in the snapshot, default host names not counted."),
+    "ptrd_snapshot_records": About("gauge", "PTR record sets in the snapshot, default host names not counted."),
     "ptrd_snapshot_ranges": About("gauge", "Ranges with a default host name in the snapshot."),
     "ptrd_snapshot_zones": About("gauge", "Zones in the snapshot."),
     "ptrd_snapshot_size_bytes": About("gauge", "Size of the compiled image."),

@@ -237,6 +237,8 @@ def _write_forward(world: Expansion, forward: Zone, networks: list[Network]) -> 
         for address in _addresses(world, one):
             if zone.range_of(address) is not one or not any(address in network for network in networks):
                 continue
+            if not zone.covers and any(other.covers and address in other.covers for other in world.zones):
+                continue  # "an address belongs to the `covers` zone that contains it"
             owner = zone.owner_of(address)
             deeper = [other for other in world.zones if is_proper(other.origin, zone.origin)]
             if any(address in network for network in zone.delegated) or any(is_below(owner, z.origin) for z in deeper):
