@@ -74,7 +74,8 @@ def _read_target(text: str) -> bytes:
     try:
         return reverse_name(*parse_address(text))
     except ValueText as error:
-        if ":" in text or text.replace(".", "").isdigit() or (text.count("/") == 1 and text.rpartition("/")[2].isdigit()):
+        prefix = text.count("/") == 1 and text.rpartition("/")[2].isdigit()
+        if ":" in text or prefix or text.replace(".", "").isdigit():  # an address was meant
             raise PtrdError(str(error)) from None
     try:
         return parse_name(text).lower()

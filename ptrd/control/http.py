@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +76,15 @@ class HttpServer:
     async def start(self) -> None:
         """Begin to answer."""
         from aiohttp import web  # noqa: PLC0415 - a quarter of a second that DNS need not wait for
+        from aiohttp.http_exceptions import HttpProcessingError  # noqa: PLC0415 - the same
+
+        def is_ours(record: logging.LogRecord) -> bool:
+            """Tell whether an error is ours: a request that cannot be read is its sender's, and fills no log."""
+            return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+        log = logging.Logger("ptrd.http")  # noqa: LOG001 - each server's own, for its filter
+        log.parent = logging.getLogger("ptrd")
+        log.addFilter(is_ours)
 
         @web.middleware
         async def track(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's
@@ -100,7 +110,7 @@ class HttpServer:
             ]
         )
         self._runner = web.AppRunner(
-            app, access_log=None, max_line_size=MAX_LINE, max_field_size=MAX_LINE, handle_signals=False
+            app, access_log=None, logger=log, max_line_size=MAX_LINE, max_field_size=MAX_LINE, handle_signals=False
         )
         await self._runner.setup()
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ fits into a message is the writer's concern.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT, NODE_OCCLUDED
@@ -263,11 +264,15 @@ def _closest_encloser(
                 break
             common += 1
         deepest = max(deepest, zone.labels + common)
-    for count in range(len(offsets) - 2, deepest, -1):
+    if not zone.forward:
+        return deepest
+
+    def is_missing(count: int) -> bool:
         ancestor = name[offsets[-1 - count] :]
-        if zone.forward and (snapshot.led_to(zone, ancestor) or snapshot.leads_below(zone, ancestor)):
-            return count
-    return deepest
+        return not (snapshot.led_to(zone, ancestor) or snapshot.leads_below(zone, ancestor))
+
+    # What is above a name that exists exists, so seven questions are enough for a name of 127 labels.
+    return deepest + bisect_left(range(deepest + 1, len(offsets) - 1), x=True, key=is_missing)
 
 
 def _occluded(zone: ServedZone, guard: int, name: bytes, qtype: int, owner: bytes | None) -> Answer:

@@ -77,6 +77,10 @@ class Report:
         wide = self.data[:2] in {b"\xff\xfe", b"\xfe\xff"}
         return self.data.decode("utf-16" if wide else "utf-8-sig", "replace")
 
+    @cached_property
+    def _newlines(self) -> int:
+        return self.data.count(b"\n") + 1
+
     def place(self, node: Node) -> Place:
         """Give the place of a node."""
         return Place(self.file, node.line, node.column)
@@ -90,7 +94,11 @@ class Report:
         self.add(Problem(self.place(node), message, warning=True))
 
     def add(self, problem: Problem) -> None:
-        """Add a problem."""
+        """Add a problem; one behind the end of the file, where YAML sees a last line break, is put at the end."""
+        if problem.place.line > self._newlines:
+            lines = _BREAK.split(self.source)
+            if problem.place.line > len(lines):
+                problem = problem._replace(place=Place(self.file, len(lines), len(lines[-1]) + 1))
         self.problems.append(problem)
         self.errors += not problem.warning
 

@@ -140,6 +140,8 @@ def _escaped_labels(text: str) -> list[bytes]:
             if at == len(text):
                 raise NameError_("it ends in a lone backslash")
             char = text[at]
+            if char in "0123456789":
+                raise NameError_(f"its escape \\{text[at : at + 3]} is not three digits")
             at += 1
         if not char.isascii():
             raise NameError_(f"it holds {char!r}, which is not ASCII; write an internationalized name as xn--…")

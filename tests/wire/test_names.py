@@ -111,6 +111,8 @@ def test_a_label_that_is_no_octet_is_no_address(label):
         (".".join(["a" * 63] * 4), "257 bytes"),
         ("a\\", "backslash"),
         ("a\\256", "above 255"),
+        ("a\\12", "three digits"),
+        ("a\\1b", "three digits"),
         ("münchen.example", "xn--"),
     ],
 )
