@@ -58,6 +58,7 @@ class Config:
     local: LocalOptions
     http: HttpOptions | None
     answers: Options
+    own_cookie_secret: bool = True  # cookies are wanted, and the secret is what the state folder keeps
 
 
 class Key(NamedTuple):
@@ -117,7 +118,14 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             path=state / "control.sock" if socket is None else absolute(socket), admin_group=values["admin_group"]
         ),
         http=None if values["http.listen"] is None else HttpOptions(*values["http.listen"]),
-        answers=Options(udp_size=values["udp_size"], chaos=chaos),
+        answers=Options(
+            udp_size=values["udp_size"],
+            chaos=chaos,
+            cookie_secrets=tuple(values["cookies.secrets"] or ()),
+            nsid=(values["nsid"] or "").encode(),
+            extended_errors=values["extended_errors"],
+        ),
+        own_cookie_secret=values["cookies.secrets"] == [],
     )
 
 
@@ -166,6 +174,18 @@ def _read_character_string(text: str) -> str:
     return text
 
 
+def _read_secret(text: str) -> bytes:
+    if re.fullmatch(r"[0-9A-Fa-f]{32}", text) is None:  # what was read is not told: it may be most of a secret
+        raise ValueText("this is no secret of 32 hex digits; make one with `openssl rand -hex 16`")
+    return bytes.fromhex(text)
+
+
+def _read_extended_errors(text: str) -> bool:
+    if text not in {"all", "none"}:
+        raise ValueText(f"{quote(text)} is neither all nor none")
+    return text == "all"
+
+
 def _number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
@@ -191,6 +211,9 @@ KEYS: Final = {
     "records_per_name": Key(_number(1, 65535), PublishOptions(()).max_records, "100"),
     "chaos.version": Key(_read_character_string, None, "ptrd", optional=True),
     "chaos.id": Key(_read_character_string, None, "ns1", optional=True),
+    "nsid": Key(_read_character_string, None, "ns1", optional=True),
+    "extended_errors": Key(_read_extended_errors, Options().extended_errors, "all"),
+    "cookies.secrets": Key(_read_secret, [], "[0123456789abcdef0123456789abcdef]", many=True, optional=True),
 }
 _GROUPS: Final = tuple(dict.fromkeys(name.partition(".")[0] for name in KEYS if "." in name))
 
@@ -252,7 +275,7 @@ class _Reader:
         if isinstance(node, Text) and node.is_null and key.optional:
             self.values[name] = None
         elif key.many:
-            if isinstance(node, Items) and node.items:
+            if isinstance(node, Items) and (node.items or key.default == []):
                 self.values[name] = self._read_items(name, node.items)
             else:
                 wrong = "an empty list" if isinstance(node, Items) else _shape(node)
@@ -274,9 +297,13 @@ class _Reader:
                 self._report.error(node, f"{name}: {error}")
                 continue
             if value in found:
-                self._report.error(node, f"{name}: {quote(node.value)} stands here twice; write it once")
+                self._report.error(node, f"{name}: {_quote(name, node)} stands here twice; write it once")
             found.append(value)
         return found
+
+
+def _quote(name: str, node: Text) -> str:
+    return "a secret" if name == "cookies.secrets" else quote(node.value)
 
 
 def _shape(node: Node) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -26,6 +27,7 @@ from ptrd.engine.responder import SOURCES
 from ptrd.metrics import RANGES, RangeCounts, Readings, make_registry
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.sockets import adopt_sockets, open_sockets
+from ptrd.store.cookiesecret import keep_cookie_secret
 from ptrd.store.state import open_state
 
 if TYPE_CHECKING:
@@ -127,7 +129,10 @@ class Daemon:
         listener = bind_http(config.http) if config.http is not None else None
         if listener is not None:
             stack.callback(listener.close)
-        self._pool = WorkerPool(listening, config.serve, config.answers, failed=self._worker_failed)
+        answers = config.answers
+        if config.own_cookie_secret:
+            answers = dataclasses.replace(answers, cookie_secrets=(keep_cookie_secret(state.cookie_secret),))
+        self._pool = WorkerPool(listening, config.serve, answers, failed=self._worker_failed)
         self._publisher = Publisher(config.publish, state, self._spread, self._count)
         addresses = [format_endpoint(*address) for address in listening.addresses]
         commands = Commands(self._publisher, self, self._started, addresses)

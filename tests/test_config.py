@@ -34,6 +34,7 @@ def test_an_empty_file_is_a_configuration():
         assert config.local.path == Path("/etc/ptrd/state/control.sock") and config.local.admin_group is None
         assert config.http == HttpOptions("127.0.0.1", 9153)
         assert config.answers.udp_size == 1232 and config.answers.chaos == {}
+        assert not config.answers.cookie_secrets and config.own_cookie_secret and not config.answers.nsid
 
 
 def test_every_key_arrives_where_it_belongs():
@@ -51,6 +52,9 @@ udp_size: 4096
 tcp: {idle_timeout: 1m, connections: 20}
 records_per_name: 7
 chaos: {version: "ptrd: x", id: ns1}
+nsid: ns1.example
+extended_errors: none
+cookies: {secrets: [000102030405060708090a0b0c0d0e0f, FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF]}
 """
     config = read_config("/etc/ptrd/ptrd.yaml", text.encode())
     assert config.path == Path("/etc/ptrd/ptrd.yaml")
@@ -62,6 +66,8 @@ chaos: {version: "ptrd: x", id: ns1}
     assert config.local.path == Path("/etc/ptrd/run/c.sock") and config.local.admin_group == "dns-admins"
     assert config.http == HttpOptions("::1", 80)
     assert config.answers.udp_size == 4096
+    assert config.answers.nsid == b"ns1.example" and not config.answers.extended_errors
+    assert config.answers.cookie_secrets == (bytes(range(16)), b"\xff" * 16) and not config.own_cookie_secret
     assert config.answers.chaos == {
         "version.bind": "ptrd: x",
         "version.server": "ptrd: x",
@@ -74,6 +80,23 @@ chaos: {version: "ptrd: x", id: ns1}
 def test_http_can_be_turned_off(text):
     """`~` at `http` or at its `listen` means that there is no HTTP."""
     assert read_config("ptrd.yaml", text.encode()).http is None
+
+
+@pytest.mark.parametrize("text", ["cookies: ~", "cookies: {secrets: ~}"])
+def test_cookies_can_be_turned_off(text):
+    """`~` at `cookies` or at its `secrets` means that there are none; an empty list is the default."""
+    config = read_config("ptrd.yaml", text.encode())
+    assert not config.own_cookie_secret and config.answers.cookie_secrets == ()
+    assert read_config("ptrd.yaml", b"cookies: {secrets: []}") == read_config("ptrd.yaml", b"")
+
+
+def test_a_secret_is_not_repeated_in_a_problem():
+    """Neither a secret that is wrong nor one that stands twice is told to whoever reads the log."""
+    secret = "0123456789abcdef" * 2
+    for text in (f"cookies: {{secrets: [{secret}0]}}", f"cookies: {{secrets: [{secret}, {secret}]}}"):
+        (problem,) = problems_of(text)
+        assert "secret" in problem and secret[:4] not in problem
+    assert secret not in repr(read_config("ptrd.yaml", f"cookies: {{secrets: [{secret}]}}".encode()))
 
 
 def test_an_empty_group_means_its_defaults():
@@ -155,6 +178,7 @@ state: ~
         ("zones: &a [x]", "1:8: error: '&a' is an anchor"),
         ("a: b: c", "1:5: error: this is not YAML"),
         ("state: a\n---\nstate: b", "3:1: error: a second document begins here"),
+        ("extended_errors: some", "1:18: error: extended_errors: 'some' is neither all nor none"),
         ("chaos.id: x", "1:1: error: unknown key 'chaos.id'"),
     ],
 )

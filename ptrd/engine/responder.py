@@ -6,12 +6,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ptrd.engine.answer import CHAOS, ERROR, IGNORED, MALFORMED, NO_ZONE, SOURCES, answer
+from ptrd.engine.answer import CHAOS, ERROR, IGNORED, MALFORMED, NO_ZONE, NODATA, SOURCES, answer
+from ptrd.engine.edns import (
+    INVALID_COOKIE,
+    MALFORMED_COOKIE,
+    NO_COOKIE,
+    NOT_AUTHORITATIVE,
+    PROHIBITED,
+    add_extended_error,
+    answer_options,
+    opts,
+    remember_opt,
+    write_opt,
+)
 from ptrd.wire.reader import IgnoredError, MalformedError, Query, read_query
-from ptrd.wire.rrtypes import AXFR, BADVERS, CH, FORMERR, IN, IXFR, NOTIMP, REFUSED, SERVFAIL, TXT
+from ptrd.wire.rrtypes import AXFR, BADCOOKIE, BADVERS, CH, FORMERR, IN, IXFR, NOTIMP, REFUSED, SERVFAIL, TXT
 from ptrd.wire.writer import AA, RRset, write_bare, write_error, write_reply
 
 if TYPE_CHECKING:
@@ -26,11 +37,7 @@ Reply = tuple[bytes, int, int, int]
 
 MAX_TCP: Final = 65_535
 MIN_UDP: Final = 512  # RFC 1035, 4.2.1
-NOT_AUTHORITATIVE: Final = 20  # extended error, RFC 8914, 4.21
-PROHIBITED: Final = 18  # the same, 4.19
 
-_OPT: Final = Struct(">BHHBBHH")
-_EDE: Final = Struct(">HHH")
 _TRANSFERS: Final = frozenset((IXFR, AXFR))
 
 
@@ -39,15 +46,27 @@ class Options:
     """What an operator can choose about answers.
 
     `udp_size` is the largest UDP answer in bytes and what EDNS announces (RFC 9715 advises 1232). `chaos` maps names
-    in the class CH to their TXT (RFC 4892); others are refused.
+    in the class CH to their TXT (RFC 4892); others are refused. `cookie_secrets` are of 16 bytes: the first makes DNS
+    cookies, all vouch for them, and without one cookies are passed over. `nsid` is told to who asks for it (RFC 5001),
+    when there is one. `extended_errors` says whether a refusal tells its reason (RFC 8914).
     """
 
     udp_size: int = 1232
     chaos: Mapping[str, str] = field(default_factory=dict)
+    cookie_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    nsid: bytes = b""
+    extended_errors: bool = True
 
 
-def respond(snapshot: Snapshot, options: Options, data: bytes, tcp: bool) -> Reply:  # noqa: FBT001 - the hot path
-    """Answer one message."""
+def respond(
+    snapshot: Snapshot,
+    options: Options,
+    data: bytes,
+    tcp: bool,  # noqa: FBT001 - the hot path
+    client: tuple[Any, ...] | None = None,
+    now: float = 0.0,
+) -> Reply:
+    """Answer one message. `client` is the socket address it came from, and `now` in Unix time; both are for cookies."""
     try:
         query = read_query(data)
     except IgnoredError:
@@ -55,12 +74,19 @@ def respond(snapshot: Snapshot, options: Options, data: bytes, tcp: bool) -> Rep
     except MalformedError as error:
         return write_error(data, FORMERR, error.question_end), MALFORMED, -1, -1
     try:
-        return _respond(snapshot, options, query, tcp)
+        return _respond(snapshot, options, query, tcp, client, now)
     except Exception:  # noqa: BLE001 - whatever goes wrong costs one answer, never the service
         return write_error(data, SERVFAIL, query.end), ERROR, query.qtype, -1
 
 
-def _respond(snapshot: Snapshot, options: Options, query: Query, tcp: bool) -> Reply:  # noqa: FBT001
+def _respond(
+    snapshot: Snapshot,
+    options: Options,
+    query: Query,
+    tcp: bool,  # noqa: FBT001 - the hot path
+    client: tuple[Any, ...] | None,
+    now: float,
+) -> Reply:
     if query.opcode:  # RFC 8906, 3.1.4: the header alone says that it is not implemented
         return write_error(query.data, NOTIMP), ERROR, -1, -1
     edns = query.edns
@@ -68,19 +94,25 @@ def _respond(snapshot: Snapshot, options: Options, query: Query, tcp: bool) -> R
     limit = MIN_UDP
     if edns is not None:
         if edns.version:  # RFC 6891, 6.1.3
-            opt = _write_opt(options.udp_size, edns.dnssec_ok, BADVERS, None)
+            opt = write_opt(options.udp_size, edns.dnssec_ok, BADVERS)
             return write_bare(query, 0, opt), ERROR, query.qtype, -1
-        opt = _opts.get((options.udp_size, edns.dnssec_ok)) or _remember_opt(options.udp_size, edns.dnssec_ok)
+        opt = opts.get((options.udp_size, edns.dnssec_ok)) or remember_opt(options.udp_size, edns.dnssec_ok)
         limit = min(max(edns.udp_size, MIN_UDP), options.udp_size)
+        if edns.options:
+            worth, opt = answer_options(options, edns.options, opt, client, now)
+            if worth == MALFORMED_COOKIE:  # RFC 7873, 5.2.2
+                return write_bare(query, FORMERR, opt), MALFORMED, query.qtype, -1
+            if query.qtype < 0:
+                return _answer_cookie(options, query, opt, worth)
     if tcp:
         limit = MAX_TCP
     if query.qclass != IN:
         return _answer_class(options, query, opt, limit)
     if query.qtype in _TRANSFERS:
-        return _refuse(options, query, PROHIBITED)
+        return _refuse(options, query, PROHIBITED, opt)
     found = answer(snapshot, query.name, query.offsets, query.qtype)
     if found.source == NO_ZONE:
-        return _refuse(options, query, NOT_AUTHORITATIVE)
+        return _refuse(options, query, NOT_AUTHORITATIVE, opt)
     rcode, authoritative, source, said, authority, additional, glue, span, _ = found
     wire = write_reply(query, authoritative | rcode, opt, limit, said, authority, additional, glue)
     return wire, source, query.qtype, span
@@ -97,25 +129,20 @@ def _answer_class(options: Options, query: Query, opt: bytes, limit: int) -> Rep
             rdata = bytes((len(value),)) + value
             record = b"\xc0\x0c\0\x10\0\x03\0\0\0\0" + len(rdata).to_bytes(2, "big") + rdata
             return write_reply(query, AA, opt, limit, (RRset(None, 1, record),)), CHAOS, TXT, -1
-    return _refuse(options, query, None)
+    return _refuse(options, query, None, opt)
 
 
-def _refuse(options: Options, query: Query, reason: int | None) -> Reply:
-    opt = b""
-    if query.edns is not None:
-        opt = _write_opt(options.udp_size, query.edns.dnssec_ok, REFUSED, reason)
+def _answer_cookie(options: Options, query: Query, opt: bytes, worth: int) -> Reply:
+    """Answer who asks for nothing but a cookie, or whether its cookie is valid (RFC 7873, 5.4)."""
+    if worth == NO_COOKIE:
+        return write_bare(query, FORMERR, opt), MALFORMED, -1, -1
+    if worth == INVALID_COOKIE:
+        head = write_opt(options.udp_size, query.edns.dnssec_ok if query.edns else 0, BADCOOKIE)
+        return write_bare(query, BADCOOKIE & 15, head[:9] + opt[9:]), ERROR, -1, -1
+    return write_bare(query, 0, opt), NODATA, -1, -1
+
+
+def _refuse(options: Options, query: Query, reason: int | None, opt: bytes) -> Reply:
+    if opt and reason is not None and options.extended_errors:
+        opt = add_extended_error(opt, reason)
     return write_bare(query, REFUSED, opt), NO_ZONE, query.qtype, -1
-
-
-_opts: dict[tuple[int, int], bytes] = {}
-
-
-def _remember_opt(udp_size: int, dnssec_ok: int) -> bytes:
-    opt = _opts[udp_size, dnssec_ok] = _write_opt(udp_size, dnssec_ok, 0, None)
-    return opt
-
-
-def _write_opt(udp_size: int, dnssec_ok: int, rcode: int, reason: int | None) -> bytes:
-    """Write our OPT: version 0, DO copied, other flags clear (RFC 6891, 6.1.4), an extended error when there is one."""
-    options = b"" if reason is None else _EDE.pack(15, 2, reason)
-    return _OPT.pack(0, 41, udp_size, rcode >> 4, 0, dnssec_ok, len(options)) + options

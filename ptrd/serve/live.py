@@ -11,8 +11,9 @@ from typing import Any
 
 from ptrd.metrics import DROP_FAILURE
 
-# (snapshot, options, message, whether over TCP) -> (answer or nothing, source, qtype, range): engine.responder.respond
-Respond = Callable[[Any, Any, bytes, bool], tuple[bytes, int, int, int]]
+# (snapshot, options, message, whether over TCP, client's socket address, Unix time) -> (answer or nothing, source,
+# qtype, range); the last two may be left out: engine.responder.respond
+Respond = Callable[..., tuple[bytes, int, int, int]]
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import socket
 from collections import OrderedDict, deque
-from time import perf_counter_ns
+from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Final, cast
 
 from ptrd.metrics import (
@@ -154,7 +154,18 @@ class Connections:
 class Connection(asyncio.BufferedProtocol):
     """One connection."""
 
-    __slots__ = ("_all", "_ended", "_paused", "_queries", "_reason", "_received", "_transport", "queued", "unread")
+    __slots__ = (
+        "_all",
+        "_ended",
+        "_paused",
+        "_peer",
+        "_queries",
+        "_reason",
+        "_received",
+        "_transport",
+        "queued",
+        "unread",
+    )
 
     def __init__(self, connections: Connections, family: int) -> None:
         self._all = connections
@@ -169,6 +180,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        self._peer = transport.get_extra_info("peername")
         self._transport.set_write_buffer_limits(high=self._all.options.tcp_unsent_bytes)
         self._all.admit(self)
 
@@ -228,9 +240,10 @@ class Connection(asyncio.BufferedProtocol):
         replies: list[bytes] = []
         at = size = number = 0
         began = perf_counter_ns()
+        date = time()
         while number < most and size < _ENOUGH and (end := _end_of_message(received, at)):
             number += 1
-            wire = self._answer_one(live, bytes(received[at + 2 : end]), counts)
+            wire = self._answer_one(live, bytes(received[at + 2 : end]), counts, date)
             at = end
             if not wire:  # no DNS, or no query: nothing good will follow
                 self._reason = CLOSED_MALFORMED
@@ -273,10 +286,10 @@ class Connection(asyncio.BufferedProtocol):
         self._reason = reason
         self._transport.close()
 
-    def _answer_one(self, live: Live, data: bytes, counts: memoryview) -> bytes:
+    def _answer_one(self, live: Live, data: bytes, counts: memoryview, date: float) -> bytes:
         tcp = True
         try:
-            wire, source, qtype, number = self._all.respond(live.snapshot, live.options, data, tcp)
+            wire, source, qtype, number = self._all.respond(live.snapshot, live.options, data, tcp, self._peer, date)
         except Exception:  # noqa: BLE001 - counted and logged; the others go on
             count_failure(counts, data)
             return b""

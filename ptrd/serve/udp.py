@@ -8,7 +8,7 @@ since a call for each counter would cost as much as the rest.
 from __future__ import annotations
 
 import socket
-from time import perf_counter_ns
+from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Final
 
 from ptrd.metrics import (
@@ -55,6 +55,7 @@ def make_reader(sock: socket.socket, live: Live, respond: Respond, counts: memor
         snapshot, options, ranges = live.snapshot, live.options, live.ranges
         handled = 0
         began = before = clock()
+        date = time()
         for handled in batch:  # noqa: B007 - the number is the result
             try:
                 if wildcard:
@@ -68,7 +69,7 @@ def make_reader(sock: socket.socket, live: Live, respond: Respond, counts: memor
                 continue
             try:
                 if peer[1]:
-                    wire, source, qtype, number = respond(snapshot, options, data, tcp)
+                    wire, source, qtype, number = respond(snapshot, options, data, tcp, peer, date)
                     counts[queries + qtypes[qtype]] += 1
                     if wire:
                         if wildcard:

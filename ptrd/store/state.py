@@ -38,6 +38,7 @@ class State:
         self.folder = folder
         self.image = folder / "zones.image"
         self.serials = folder / "serials.json"
+        self.cookie_secret = folder / "cookie.secret"
         self._lock = lock
 
     def close(self) -> None:

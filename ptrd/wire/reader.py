@@ -35,6 +35,8 @@ _V6_OFFSETS: Final = (*range(0, 65, 2), 68, 73)
 _V6_SIZE: Final = 74
 _MAX_REMEMBERED: Final = 512
 
+COOKIE: Final = 10  # EDNS option
+
 
 class IgnoredError(PtrdError):
     """The message deserves no answer: shorter than a header, or itself an answer (RFC 1035, 4.1.1; CVE-2024-2169)."""
@@ -51,7 +53,8 @@ class MalformedError(PtrdError):
 class Query(NamedTuple):
     """What was asked. `name` is lower case; `offsets` says where its labels begin, the root's last.
 
-    An opcode other than QUERY has its question unread: `name` is empty, `end` is 12.
+    An opcode other than QUERY has its question unread: `name` is empty, `end` is 12; so has a query that only asks for
+    a cookie.
     """
 
     data: bytes
@@ -88,7 +91,7 @@ def read_query(data: bytes) -> Query:
         if opcode:
             return Query(data, opcode, b"", (), -1, -1, 12, None)
         if questions != 1:
-            raise MalformedError("question count")
+            return _read_cookie(data, questions, answers, authorities, additionals)
 
     lower = data[12:267].lower()  # a name of 255 bytes at most; what stands behind it is not looked at here
     offsets: tuple[int, ...] | list[int]
@@ -119,6 +122,18 @@ def read_query(data: bytes) -> Query:
             except RestError as error:
                 raise MalformedError(str(error), end) from None
     return _new(Query, (data, 0, name, offsets, qtype, qclass, end, edns))
+
+
+def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, additionals: int) -> Query:
+    """Read a query without a question, which a COOKIE option makes one (RFC 7873, 5.4). Raises MalformedError."""
+    if not questions and additionals:
+        try:
+            edns = read_rest(data, 12, answers, authorities, additionals)
+        except RestError as error:
+            raise MalformedError(str(error)) from None
+        if edns is not None and any(code == COOKIE for code, _ in edns.options):
+            return Query(data, 0, b"", (), -1, -1, 12, edns)
+    raise MalformedError("question count")
 
 
 def _find_labels(name: bytes) -> tuple[int, ...] | list[int]:

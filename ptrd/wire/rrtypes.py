@@ -36,6 +36,7 @@ NOTIMP: Final = 4
 REFUSED: Final = 5
 YXDOMAIN: Final = 6
 BADVERS: Final = 16
+BADCOOKIE: Final = 23
 
 RCODES: Final = {
     NOERROR: "NOERROR",
@@ -46,6 +47,7 @@ RCODES: Final = {
     REFUSED: "REFUSED",
     YXDOMAIN: "YXDOMAIN",
     BADVERS: "BADVERS",
+    BADCOOKIE: "BADCOOKIE",
 }
 
 # RFC 1035 types whose rdata begins (after the given number of bytes) with this many compressible names; only these

@@ -91,9 +91,10 @@ def write_reply(
 
 
 def write_bare(query: Query, flags: int, opt: bytes) -> bytes:
-    """Write a reply without records: the question echoed, and the OPT."""
+    """Write a reply without records: the question echoed, when there is one, and the OPT."""
     flags |= QR | (query.data[2] & 1) << 8
-    return query.data[:2] + _HEADER.pack(flags, 1, 0, 0, 1 if opt else 0) + query.data[12 : query.end] + opt
+    header = _HEADER.pack(flags, 1 if query.end > 12 else 0, 0, 0, 1 if opt else 0)
+    return query.data[:2] + header + query.data[12 : query.end] + opt
 
 
 def write_error(data: bytes, rcode: int, question_end: int = 12) -> bytes:

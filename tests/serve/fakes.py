@@ -57,7 +57,7 @@ def open_image(buffer):
     return FakeSnapshot(text, buffer=buffer)
 
 
-def respond(snapshot, options, data, tcp):
+def respond(snapshot, options, data, tcp, *_):
     """Answer with a TXT: what is served, by whom. First labels `raise`, `hang`, `long`, `ttl` misbehave or vary."""
     if len(data) < 12 or data[2] & 0x80:
         return b"", 1, -1, -1

@@ -158,7 +158,7 @@ def test_what_is_counted(bench):
 
 def test_ranges_beyond_the_bound_are_counted_together(bench):
     """A snapshot may have a million ranges; the counters of most are one."""
-    one = bench(answer=lambda _, __, data, ___: (data, 0, 1, int.from_bytes(data[:2], "big")))
+    one = bench(answer=lambda _, __, data, *___: (data, 0, 1, int.from_bytes(data[:2], "big")))
     with client(port=one.port) as asker:
         for number in 0, metrics.RANGES - 1, metrics.RANGES, metrics.RANGES + 1, 0xFFFF:
             asker.send(make_query(number))
@@ -173,7 +173,7 @@ def test_ranges_beyond_the_bound_are_counted_together(bench):
 def test_an_extended_rcode_is_counted(bench):
     """BADVERS stands half in the header, half in the OPT, and is counted as BADVERS."""
     opt = b"\0\0\x29\x04\xd0\1\0\0\0\0\0"
-    one = bench(answer=lambda _, __, data, ___: (data[:2] + b"\x84\0\0\1\0\0\0\0\0\1" + data[12:] + opt, 9, 1, -1))
+    one = bench(answer=lambda _, __, data, *___: (data[:2] + b"\x84\0\0\1\0\0\0\0\0\1" + data[12:] + opt, 9, 1, -1))
     with client(port=one.port) as asker:
         asker.send(make_query())
         one.read()
@@ -225,7 +225,7 @@ def test_errors_of_the_kernel_cost_one_answer(bench):
 
 def test_an_answer_that_is_too_long_for_any_datagram(bench):
     """What no datagram can carry is dropped, not fatal (EMSGSIZE from a real socket)."""
-    one = bench(answer=lambda _, __, data, ___: (data.ljust(70000), 0, 1, -1))
+    one = bench(answer=lambda _, __, data, *___: (data.ljust(70000), 0, 1, -1))
     with client(port=one.port) as asker:
         asker.send(make_query())
         assert one.read() == 1

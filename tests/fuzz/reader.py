@@ -1,0 +1,70 @@
+"""The reader: what it accepts is a query that dnspython reads alike; all else is one of its two errors."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+
+import dns.exception
+import dns.message
+
+from ptrd.wire.message import Edns, RestError, read_rest
+from ptrd.wire.names import offsets_of
+from ptrd.wire.reader import IgnoredError, MalformedError, read_query
+from tests.fuzz.messages import WORDS, seeds
+from tests.fuzz.work import bounded
+
+__all__ = ["WORDS", "check", "seeds"]
+
+LONGEST = 2048  # what libFuzzer tries; longer messages are the same records again
+
+
+def check(data):
+    """Read bytes as a query."""
+    most = 2000 + 20 * len(data)  # a record takes 11 bytes and at most as many lines for each as dnslib needs
+    try:
+        query = bounded(most, read_query, data)
+    except IgnoredError:
+        assert len(data) < 12 or data[2] & 0x80
+        return
+    except MalformedError as error:
+        assert data[2] & 0xF8 == 0
+        assert error.question_end == 12 or 17 <= error.question_end <= len(data)
+        return
+    assert len(data) >= 12 and not data[2] & 0x80 and query.opcode == data[2] >> 3
+    if query.opcode:
+        assert query.end == 12 and query.edns is None
+        return
+    counts = struct.unpack_from(">HHHH", data, 4)
+    if not counts[0]:  # RFC 7873, 5.4
+        assert query.name == b"" and query.qtype == -1 and query.end == 12
+        assert query.edns == read_rest(data, 12, *counts[1:]) and any(code == 10 for code, _ in query.edns.options)
+        return
+    name = query.name
+    assert len(name) <= 255 and name == name.lower() == data[12 : 12 + len(name)].lower()
+    assert tuple(query.offsets) == offsets_of(name) and query.offsets[-1] + 1 == len(name)
+    assert query.end == 16 + len(name) <= len(data)
+    assert (query.qtype, query.qclass) == struct.unpack_from(">HH", data, query.end - 4)
+    assert counts[0] == 1
+    with contextlib.suppress(RestError):
+        assert read_rest(data, query.end, *counts[1:]) == query.edns
+        check_with_dnspython(data, query)
+        return
+    raise AssertionError("the early exit accepts what the whole reading refuses")
+
+
+def check_with_dnspython(data, query):
+    """Compare with dnspython: the question always, the OPT where it can read the message."""
+    question = dns.message.from_wire(data, question_only=True).question[0]
+    assert question.name.canonicalize().to_wire() == query.name
+    assert (question.rdtype, question.rdclass) == (query.qtype, query.qclass)
+    try:
+        whole = dns.message.from_wire(data)
+    except (dns.exception.DNSException, ValueError):
+        return  # it reads rdata, which we skip: no query's rdata matters but that of the OPT
+    assert (whole.edns >= 0) == (query.edns is not None)
+    if query.edns is not None:
+        flags = whole.ednsflags & 0x8000
+        codes = [int(option.otype) for option in whole.options]
+        assert Edns(whole.edns, whole.payload, flags, ())[:3] == query.edns[:3]
+        assert codes == [code for code, _ in query.edns.options]

@@ -1,0 +1,123 @@
+"""The responder: no exception, no reply to a reply, none longer than the rules allow, and every library reads it."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import yaml
+from dnslib import DNSRecord
+
+from ptrd.engine.cookies import make_cookie
+from ptrd.engine.responder import SOURCES, Options, respond
+from ptrd.wire.reader import IgnoredError, MalformedError, read_query
+from tests.fuzz import messages
+from tests.fuzz.work import bounded
+from tests.serving import serve
+
+LONGEST = 2048
+MOST = 12000  # lines of Python: a chain of 16 aliases with every RRset that an answer can have
+OPT_MOST = 11 + 512  # our OPT with everything that is asked for
+CASES = Path(__file__).parents[1] / "cases"
+LARGE = f"""
+zone: 192.0.3.0/24
+soa: {{mname: ns1.example.net, rname: hostmaster@example.net}}
+ns: [{", ".join(f"ns{number}.a-rather-long-domain-name.example" for number in range(13))}]
+records:
+  192.0.3.20: [{", ".join(f"host-{number}.a-rather-long-domain-name.example" for number in range(70))}]
+defaults: {{192.0.3.0/24: "{{a}}.{{b}}.{{hex}}.{{zone}}"}}
+delegations:
+  192.0.3.128/26: {{ns: [ns.128-26.3.0.192.in-addr.arpa], ds: ["1 13 2 {"AB" * 32}"]}}
+rrsets: |
+  many IN TXT {" ".join(f'"{number:03}{"x" * 200}"' for number in range(12))}
+  many IN MX 10 mail.example.net.
+  one IN TYPE65280 \\# 3 010203
+  one IN A 192.0.2.1
+  * IN TXT "any"
+  0.one IN CNAME one
+  ns.128-26 IN A 192.0.3.130
+"""
+SNAPSHOT = serve(
+    *(yaml.safe_load((CASES / f"{name}.yaml").read_text())["zones"] for name in ("cuts", "forward")), LARGE
+)
+OVER_UDP, OVER_TCP = False, True
+NOW = 1_700_000_000.0
+CLIENT = ("192.0.2.7", 5353)
+SECRET = bytes(range(16))
+OPTIONS = Options(chaos={"version.bind": "ptrd"}, cookie_secrets=(SECRET, bytes(16)), nsid=b"ns1")
+VALID = b"\0\x0a\0\x18" + make_cookie(SECRET, b"abcdefgh", bytes((192, 0, 2, 7)), NOW - 60)
+WORDS = (*messages.WORDS, VALID)
+NO_ERRORS = (0, 3, 6)  # NOERROR, NXDOMAIN, YXDOMAIN: those that may carry records
+
+
+def seeds():
+    """Give messages, some with a cookie that is valid here."""
+    found = messages.seeds()
+    opts = [messages.opt_with(VALID), messages.opt_with(VALID[:-1] + b"\0"), messages.opt_with(VALID + b"\0\3\0\0")]
+    opts += [messages.opt_with(VALID, messages.DO), messages.opt_with(messages.COOKIE)]
+    for opt in opts:
+        found.append(messages.message(counts=(1, 0, 0, 1), rest=opt))
+        found.append(b"\0\1\1\0\0\0\0\0\0\0\0\1" + opt)
+    return found
+
+
+def check(data):
+    """Send bytes over UDP and over TCP."""
+    udp, *about = bounded(MOST + len(data), respond, SNAPSHOT, OPTIONS, data, OVER_UDP, CLIENT, NOW)
+    tcp, *_ = respond(SNAPSHOT, OPTIONS, data, OVER_TCP, CLIENT, NOW)
+    assert 0 <= about[0] < len(SOURCES)
+    assert bool(udp) == bool(tcp)
+    if len(data) < 12 or data[2] & 0x80:
+        assert udp == b""
+    if not udp:
+        return
+    limit = 512
+    end = 12
+    query = None
+    with contextlib.suppress(IgnoredError, MalformedError):
+        query = read_query(data)
+        end = query.end
+        if query.edns is not None:
+            limit = min(max(query.edns.udp_size, 512), OPTIONS.udp_size)
+    assert len(udp) <= limit <= 1232 and len(tcp) <= 65535
+    check_reply(data, query, udp)
+    check_reply(data, query, tcp)
+    assert not tcp[2] & 2 or query is None
+    if not udp[2] & 2:
+        assert udp[2:10] == tcp[2:10] and udp[12:end] == tcp[12:end]
+
+
+def check_reply(data, query, reply):
+    """Hold one reply against its query."""
+    assert reply[:2] == data[:2]
+    assert reply[2] & 0x80 and (reply[2] ^ data[2]) & 0x79 == 0  # QR; opcode and RD as they came
+    assert reply[3] & 0xF0 == 0  # RA, Z, AD, CD
+    read = dns.message.from_wire(reply)
+    assert read.rcode() != 2, "an exception became SERVFAIL"
+    if all(byte < 0x80 for byte in reply[12 : query.end if query else None]):  # dnslib knows no other labels
+        DNSRecord.parse(reply)
+    if query is None:
+        assert reply[12:] == data[12 : len(reply)]
+        assert len(reply) <= len(data) and not reply[2] & 4
+        return
+    assert query.opcode or reply[12 : query.end] == data[12 : query.end]
+    if query.edns is None:
+        assert read.edns < 0
+    elif query.opcode == 0:
+        assert read.edns == 0 and read.ednsflags & 0xFFFF == query.edns.dnssec_ok
+    if read.rcode() not in NO_ERRORS:
+        opt = OPT_MOST if read.edns >= 0 else 0
+        assert not (read.answer or read.authority or read.additional) and len(reply) <= query.end + opt
+    if query.name and read.rcode() in NO_ERRORS:
+        check_sections(query, read)
+
+
+def check_sections(query, read):
+    """Hold the sections of an answer against the question."""
+    assert read.question[0].name.canonicalize().to_wire() == query.name
+    if read.answer and query.qtype != 255:
+        assert read.answer[0].name.canonicalize().to_wire() == query.name or read.answer[0].rdtype == 39
+    if not read.answer and read.flags & dns.flags.AA and not read.flags & dns.flags.TC:
+        assert any(rrset.rdtype == 6 for rrset in read.authority)
