@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.records.model import Prefix
 from ptrd.snapshot.forward import ForwardIndex, makes_names_in
-from ptrd.snapshot.layout import INDEX, RANGE, ZONE
+from ptrd.snapshot.layout import INDEX, NODE_CNAME, NODE_CUT, RANGE, ZONE
 from ptrd.snapshot.overlay import Overlay
 from ptrd.snapshot.templates import load_template
 from ptrd.snapshot.trie import entry_at, has_leaf
 from ptrd.snapshot.zone import ServedZone
-from ptrd.wire.names import format_name, offsets_of
+from ptrd.wire.names import format_name, name_of_key, offsets_of
 from ptrd.wire.reverse import BITS
 from ptrd.wire.rrtypes import PTR
-from ptrd.wire.writer import write_record
+from ptrd.wire.writer import split_records, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ptrd.records.changes import Change
     from ptrd.snapshot.templates import Template
+    from ptrd.wire.writer import RRset
 
 
 _MISS: Final = -1
@@ -235,6 +236,36 @@ class Snapshot:
                 and makes_names_in(template, zone.origin)
                 and template.identifies
             )
+
+    def walk(self, zone: ServedZone) -> Iterator[tuple[bytes, list[RRset]]]:
+        """Visit every name of a zone that has records, in canonical order, with its RRsets.
+
+        Names are relative to the zone; the RRsets' owner is None, but for the SOA's. Default names are not written
+        out; a managed PTR RRset replaces the zone file's.
+        """
+        overlay = self.overlays.get(zone.number) or Overlay()
+        keys = overlay.keys
+        at = 0
+        for node in zone.walk():
+            key = zone.key(node)
+            while at < len(keys) and keys[at] < key:
+                yield self._managed(overlay, keys[at])
+                at += 1
+            found = [zone.rrset(node, rtype) for rtype in zone.rtypes(node)]
+            rrsets = [rrset for rrset in found if rrset is not None]
+            relative = zone.relative_name(node)
+            if at < len(keys) and keys[at] == key:
+                at += 1
+                if not zone.flags(node) & (NODE_CNAME | NODE_CUT):
+                    rrsets = [rrset for rrset in rrsets if split_records(rrset.records)[0][0] != PTR]
+                    rrsets.append(overlay.records[relative])
+            yield relative, rrsets
+        for key in keys[at:]:
+            yield self._managed(overlay, key)
+
+    def _managed(self, overlay: Overlay, key: bytes) -> tuple[bytes, list[RRset]]:
+        relative = name_of_key(key)[:-1]
+        return relative, [overlay.records[relative]]
 
     def with_overlay(self, changes: Iterable[Change], revision: int) -> Snapshot:
         """Give a snapshot that differs by changes to PTR records; it shares everything else with this one.

@@ -14,8 +14,9 @@ from ptrd.records.changes import Change
 from ptrd.snapshot.image import open_image, read_about, segment_of
 from ptrd.snapshot.layout import ImageError
 from ptrd.snapshot.view import Snapshot
-from ptrd.wire.names import parse_name
+from ptrd.wire.names import parse_name, sort_key
 from ptrd.wire.reverse import reverse_name
+from ptrd.wire.writer import split_records
 from tests.serving import ask, build, serve
 
 APEX = "soa: {mname: ns1.example.net, rname: hostmaster@example.net}\nns: [ns1.example.net]\n"
@@ -172,6 +173,31 @@ def test_the_overlay_is_over_everything_and_leaves_no_trace():
     assert rcode(gone, "200.2.0.192.in-addr.arpa") == rcode(gone, owner) == rcode(gone, owner.parent()) == "NXDOMAIN"
     assert (old.revision, new.revision, gone.revision) == (1, 2, 3)
     assert not gone.overlays
+
+
+def test_a_walk_shows_image_and_overlay_in_canonical_order():
+    """Every name that has records comes once, in order; a managed PTR RRset stands in place of the file's."""
+    text = REVERSE + "records: {192.0.2.1: file.example, 192.0.2.20: other.example}\n"
+    text += "rrsets: |\n  1 IN TXT x\n  a.b IN TXT y\n  30 IN CNAME elsewhere.example.\n"
+    snapshot = serve(text)
+    targets = (parse_name("managed.example"),)
+    numbers = (1, 2, 30, 200, 255)
+    changed = snapshot.with_overlay([Change(4, 0xC0000200 + number, 60, targets) for number in numbers], 2)
+
+    def shown(world):
+        return {
+            name: {(rtype, rdata) for rrset in rrsets for rtype, _, rdata in split_records(rrset.records)}
+            for name, rrsets in world.walk(world.zones[0])
+        }
+
+    before, after = shown(snapshot), shown(changed)
+    for names in (before, after):
+        assert list(names) == sorted(names, key=lambda name: sort_key(name + b"\0"))
+    assert after.keys() - before.keys() == {b"\x012", b"\x03200", b"\x03255"}
+    assert {rtype for rtype, _ in before[b""]} == {2, 6}
+    assert after[b"\x011"] == {(12, targets[0]), (16, b"\x01x")}
+    assert after[b"\x0220"] == before[b"\x0220"] == {(12, parse_name("other.example"))}
+    assert {rtype for rtype, _ in after[b"\x0230"]} == {5}
 
 
 def test_every_ancestor_of_every_name_exists():
