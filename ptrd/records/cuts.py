@@ -6,7 +6,7 @@ nothing is looked up.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from ptrd.records.model import Delegation, Prefix, Zone
 from ptrd.wire.names import join_labels
@@ -15,7 +15,14 @@ from ptrd.wire.reverse import BITS, OCTETS, STRIDE, prefix_of, reverse_name
 _OCTET_LABELS: Final = tuple(bytes((len(text),)) + text for text in OCTETS)
 
 
-def owner_of(zone: Zone, version: int, number: int) -> bytes:
+class Keeper(Protocol):
+    """A zone, written or served: what decides where it keeps an address."""
+
+    origin: bytes
+    covers: bool
+
+
+def owner_of(zone: Keeper, version: int, number: int) -> bytes:
     """Give the name at which a zone keeps an address: its reverse name, or its last octet in a `covers` zone."""
     if zone.covers:
         return _OCTET_LABELS[number & 255] + zone.origin

@@ -10,6 +10,7 @@ from copy import copy
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+from ptrd.records.cuts import owner_of
 from ptrd.records.model import Prefix
 from ptrd.snapshot.forward import ForwardIndex, makes_names_in
 from ptrd.snapshot.layout import INDEX, NODE_CNAME, NODE_CUT, RANGE, ZONE
@@ -284,6 +285,7 @@ class Snapshot:
                 fresh.add(zone.number)
                 old = changed.overlays.get(zone.number)
                 changed.overlays[zone.number] = Overlay() if old is None else old.copy()
-            changed.overlays[zone.number].put(zone.relative_owner(change.number), change)
+            owner = owner_of(zone, change.version, change.number)
+            changed.overlays[zone.number].put(owner[: -len(zone.origin)], change)
         changed.overlays = {number: overlay for number, overlay in changed.overlays.items() if overlay}
         return changed

@@ -23,7 +23,7 @@ from ptrd.snapshot.layout import (
     ZONE_WILDCARDS,
 )
 from ptrd.snapshot.trie import entry_at
-from ptrd.wire.reverse import NIBBLES, OCTETS, STRIDE, reverse_name
+from ptrd.wire.reverse import NIBBLES, OCTETS
 from ptrd.wire.rrtypes import SOA, A
 from ptrd.wire.writer import RRset, split_records, write_record
 
@@ -68,7 +68,6 @@ class ServedZone:
         "snapshot",
         "soa",
         "starts",
-        "stride",
         "trie_entry",
         "version",
         "wildcards",
@@ -95,7 +94,6 @@ class ServedZone:
         self.covers = bool(covers)
         self.prefix = Prefix(self.version, int.from_bytes(address, "big"), length) if self.version else None
         self.base_length = 24 if covers else length
-        self.stride = STRIDE.get(self.version, 0)
         self.cuts = bool(flags & ZONE_CUTS)
         self.wildcards = bool(flags & ZONE_WILDCARDS)
         self.buffer = snapshot.buffer
@@ -125,12 +123,6 @@ class ServedZone:
             if buffer[node + 1] == size and buffer[node + NODE_SIZE : node + NODE_SIZE + size] == relative:
                 return node
         return _MISS
-
-    def relative_owner(self, number: int) -> bytes:
-        """Give the name at which this zone keeps an address, relative to the zone."""
-        if self.covers:
-            return reverse_name(4, number)[: 2 + ((number & 255) > 9) + ((number & 255) > 99)]
-        return reverse_name(self.version, number)[: -len(self.origin)]
 
     def flags(self, node: int) -> int:
         """Give the NODE_ flags of a node."""

@@ -12,10 +12,9 @@ from typing import Final, NamedTuple
 from dnslib import RR, DNSBuffer
 
 from ptrd import PtrdError
+from ptrd.wire.rrtypes import OPT, TSIG
 
 _FIXED: Final = Struct(">HHIH")
-_TYPE_OPT: Final = 41
-_TYPE_TSIG: Final = 250
 
 
 class RestError(PtrdError):
@@ -50,11 +49,11 @@ def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals:
         at += 10 + length
         if at > len(data):
             raise RestError("record")
-        if rtype == _TYPE_OPT:
+        if rtype == OPT:
             if opt_at >= 0 or data[start] != 0 or index < answers + authorities:
                 raise RestError("opt")
             opt_at = start
-        elif rtype == _TYPE_TSIG and index != answers + authorities + additionals - 1:
+        elif rtype == TSIG and index != answers + authorities + additionals - 1:
             raise RestError("tsig")  # RFC 8945, 5.1: the last record
     if at != len(data):
         raise RestError("trailing bytes")

@@ -21,8 +21,6 @@ DS: Final = 43
 TSIG: Final = 250
 IXFR: Final = 251
 AXFR: Final = 252
-MAILB: Final = 253
-MAILA: Final = 254
 ANY: Final = 255
 
 IN: Final = 1
