@@ -175,6 +175,13 @@ def test_what_is_refused(text, expected):
     assert found[0].startswith(expected)
 
 
+def test_a_long_number_that_is_no_ttl_is_read_at_once():
+    """A token of thousands of digits and one character more is refused in one pass; it once took years."""
+    found = lines(f"a {'9' * 5000}! 192.0.2.1\n")
+    assert len(found) == 1 and "is no record type" in found[0]
+    assert records(f"a {'1h' * 3}5 A 192.0.2.1\n")[0][2] == 3 * 3600 + 5
+
+
 def test_one_bad_entry_hides_no_other():
     """Every entry is read, whatever the one before it was; records without a known owner are only checked."""
     text = 'a..b A 192.0.2.1\n  A bad\nc A 192.0.2.1\nd TXT "\ne A 192.0.2.1\nf FOO\ng A 192.0.2.1\n'
