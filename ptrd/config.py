@@ -7,7 +7,6 @@ paths count from the folder of the file. Nothing here looks at what the paths le
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,10 +15,29 @@ import yaml
 
 from ptrd import PtrdError
 from ptrd.control.options import HttpOptions, LocalOptions, PublishOptions
-from ptrd.engine.responder import Options
-from ptrd.records.model import Place, Problem
-from ptrd.records.values import ValueText, format_address, parse_address, parse_duration, quote
-from ptrd.serve.options import ServeOptions
+from ptrd.engine.options import Options
+from ptrd.records.access import ALLOW, REFUSE, VERDICTS, Rule, rule_of
+from ptrd.records.model import Place, Prefix, Problem
+from ptrd.records.values import (
+    ValueText,
+    quote,
+)
+from ptrd.serve.options import ServeOptions, TlsOptions
+from ptrd.store.settings import (
+    number_between,
+    read_address,
+    read_character_string,
+    read_group_name,
+    read_log_format,
+    read_path,
+    read_period,
+    read_prefix,
+    read_secret,
+    read_told,
+    read_user_name,
+    read_workers,
+    read_yes,
+)
 from ptrd.store.yamlevents import (
     Items,
     Node,
@@ -35,8 +53,7 @@ from ptrd.store.yamlevents import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-_ADDRESS: Final = re.compile(r"(?:\[([^][]+)\]|([^][:]+)):([^][:]+)")
+EVERYBODY: Final = (Prefix(4, 0, 0), Prefix(6, 0, 0))
 
 
 class ConfigError(PtrdError):
@@ -57,7 +74,9 @@ class Config:
     publish: PublishOptions
     local: LocalOptions
     http: HttpOptions | None
+    tls: TlsOptions | None
     answers: Options
+    user: str | None = None  # to become, when root starts the server
     own_cookie_secret: bool = True  # cookies are wanted, and the secret is what the state folder keeps
 
 
@@ -107,7 +126,11 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             listen=tuple(values["listen"]),
             workers=values["workers"],
             tcp_connections=values["tcp.connections"],
+            tcp_connections_per_client=values["tcp.connections_per_client"],
+            tcp_first_query_seconds=float(values["tcp.first_query_timeout"]),
             tcp_idle_seconds=float(values["tcp.idle_timeout"]),
+            tcp_queries_in_flight=values["tcp.queries_in_flight"],
+            log_format=values["log.format"],
         ),
         publish=PublishOptions(
             zones=tuple(str(absolute(zone)) for zone in values["zones"]),
@@ -118,103 +141,83 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             path=state / "control.sock" if socket is None else absolute(socket), admin_group=values["admin_group"]
         ),
         http=None if values["http.listen"] is None else HttpOptions(*values["http.listen"]),
+        tls=TlsOptions(
+            tuple(values["tls.listen"]), str(absolute(values["tls.certificate"])), str(absolute(values["tls.key"]))
+        )
+        if values["tls.listen"]
+        else None,
         answers=Options(
             udp_size=values["udp_size"],
             chaos=chaos,
             cookie_secrets=tuple(values["cookies.secrets"] or ()),
             nsid=(values["nsid"] or "").encode(),
-            extended_errors=values["extended_errors"],
+            extended_errors=_extended_errors(values["extended_errors"]),
+            keepalive=min(int(values["tcp.idle_timeout"] * 10), 65535),
+            access=tuple(
+                rule_of(prefix, verdict)
+                for verdict, name in enumerate(VERDICTS)
+                for prefix in values[f"access.{name}"] or ()
+            ),
+            limit_records=values["rrl.records"] or 0,
+            limit_made=values["rrl.made"] or 0,
+            limit_denied=values["rrl.denied"] or 0,
+            limit_slip=values["rrl.slip"] or 0,
+            limit_badcookie=values["rrl.badcookie"] == "yes",
+            limit_exempt=tuple(rule_of(prefix, ALLOW) for prefix in values["rrl.exempt"] or ()),
         ),
+        user=values["user"],
         own_cookie_secret=values["cookies.secrets"] == [],
     )
 
 
-def _read_address(text: str) -> tuple[str, int]:
-    found = _ADDRESS.fullmatch(text)
-    if found is None:
-        raise ValueText(f"{quote(text)} is no ADDRESS:PORT; write one such as 192.0.2.53:53 or [2001:db8::53]:53")
-    version, number = parse_address(found[1] or found[2])
-    if version != (6 if found[1] else 4):
-        raise ValueText(f"{quote(text)}: brackets are for IPv6; write one such as 192.0.2.53:53 or [2001:db8::53]:53")
-    return format_address(version, number), _number(0, 65535)(found[3])
-
-
-def _read_workers(text: str) -> int | None:
-    if text == "auto":
-        return None
-    try:
-        return _number(1, 256)(text)
-    except ValueText:
-        raise ValueText(f"{quote(text)} is no number of workers; write auto, or a number from 1 to 256") from None
-
-
-def _read_path(text: str) -> str:
-    if not text or not text.isprintable():
-        raise ValueText(f"{quote(text)} is no path")
-    return text
-
-
-def _read_group_name(text: str) -> str:
-    if not text or not text.isprintable() or " " in text:
-        raise ValueText(f"{quote(text)} is no name of a group")
-    return text
-
-
-def _read_period(text: str) -> int:
-    seconds = parse_duration(text)
-    if not seconds:
-        raise ValueText(f"{quote(text)} is no time at all; write at least 1s")
-    return seconds
-
-
-def _read_character_string(text: str) -> str:
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > 255:  # RFC 1035, 3.3: a <character-string>
-        raise ValueText(f"the text has {size} bytes, at most 255 are possible")
-    return text
-
-
-def _read_secret(text: str) -> bytes:
-    if re.fullmatch(r"[0-9A-Fa-f]{32}", text) is None:  # what was read is not told: it may be most of a secret
-        raise ValueText("this is no secret of 32 hex digits; make one with `openssl rand -hex 16`")
-    return bytes.fromhex(text)
-
-
-def _read_extended_errors(text: str) -> bool:
-    if text not in {"all", "none"}:
-        raise ValueText(f"{quote(text)} is neither all nor none")
-    return text == "all"
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
-            raise ValueText(f"{quote(text)} is no number from {least} to {most}")
-        return int(text)
-
-    return read
+def _extended_errors(told: list[str | Prefix]) -> tuple[Rule, ...]:
+    """Make the rules of who is told the reasons of refusals."""
+    if "all" in told:
+        return ()
+    nobody = [rule_of(prefix, REFUSE) for prefix in EVERYBODY]
+    return (*nobody, *(rule_of(item, ALLOW) for item in told if isinstance(item, Prefix)))
 
 
 # Every key. README.md and config/ptrd.yaml tell about each, and tests hold the three together.
 KEYS: Final = {
-    "listen": Key(_read_address, [("0.0.0.0", 53), ("::", 53)], '["192.0.2.53:53", "[2001:db8::53]:53"]', many=True),  # noqa: S104 - whoever asks is answered
-    "workers": Key(_read_workers, None, "auto"),
-    "zones": Key(_read_path, ["zones"], "[zones]", many=True),
-    "state": Key(_read_path, "state", "/var/lib/ptrd"),
-    "socket": Key(_read_path, None, "/run/ptrd/control.sock"),
-    "admin_group": Key(_read_group_name, None, "dns-admins", optional=True),
-    "http.listen": Key(_read_address, ("127.0.0.1", 9153), "127.0.0.1:9153", optional=True),
-    "watch": Key(_read_period, None, "5s", optional=True),
-    "udp_size": Key(_number(512, 4096), Options().udp_size, "1232"),
-    "tcp.idle_timeout": Key(_read_period, ServeOptions().tcp_idle_seconds, "10s"),
-    "tcp.connections": Key(_number(1, 1_000_000), ServeOptions().tcp_connections, "1000"),
-    "records_per_name": Key(_number(1, 65535), PublishOptions(()).max_records, "100"),
-    "chaos.version": Key(_read_character_string, None, "ptrd", optional=True),
-    "chaos.id": Key(_read_character_string, None, "ns1", optional=True),
-    "nsid": Key(_read_character_string, None, "ns1", optional=True),
-    "extended_errors": Key(_read_extended_errors, Options().extended_errors, "all"),
-    "cookies.secrets": Key(_read_secret, [], "[0123456789abcdef0123456789abcdef]", many=True, optional=True),
+    "listen": Key(read_address, [("0.0.0.0", 53), ("::", 53)], '["192.0.2.53:53", "[2001:db8::53]:53"]', many=True),  # noqa: S104 - whoever asks is answered
+    "workers": Key(read_workers, None, "auto"),
+    "zones": Key(read_path, ["zones"], "[zones]", many=True),
+    "state": Key(read_path, "state", "/var/lib/ptrd"),
+    "socket": Key(read_path, None, "/run/ptrd/control.sock"),
+    "admin_group": Key(read_group_name, None, "dns-admins", optional=True),
+    "user": Key(read_user_name, None, "ptrd", optional=True),
+    "log.format": Key(read_log_format, ServeOptions().log_format, "json"),
+    "http.listen": Key(read_address, ("127.0.0.1", 9153), "127.0.0.1:9153", optional=True),
+    "watch": Key(read_period, None, "5s", optional=True),
+    "udp_size": Key(number_between(512, 4096), Options().udp_size, "1232"),
+    "tcp.idle_timeout": Key(read_period, ServeOptions().tcp_idle_seconds, "10s"),
+    "tcp.first_query_timeout": Key(read_period, ServeOptions().tcp_first_query_seconds, "5s"),
+    "tcp.connections": Key(number_between(1, 1_000_000), ServeOptions().tcp_connections, "1000"),
+    "tcp.connections_per_client": Key(number_between(1, 1_000_000), ServeOptions().tcp_connections_per_client, "100"),
+    "tcp.queries_in_flight": Key(number_between(1, 65535), ServeOptions().tcp_queries_in_flight, "100"),
+    "tls.listen": Key(read_address, [], '["192.0.2.53:853", "[2001:db8::53]:853"]', many=True, optional=True),
+    "tls.certificate": Key(read_path, None, "/etc/ptrd/tls/chain.pem", optional=True),
+    "tls.key": Key(read_path, None, "/etc/ptrd/tls/key.pem", optional=True),
+    "records_per_name": Key(number_between(1, 65535), PublishOptions(()).max_records, "100"),
+    "chaos.version": Key(read_character_string, None, "ptrd", optional=True),
+    "chaos.id": Key(read_character_string, None, "ns1", optional=True),
+    "nsid": Key(read_character_string, None, "ns1", optional=True),
+    "extended_errors": Key(read_told, ["all"], "[192.0.2.0/24, 2001:db8::/32]", many=True),
+    "access.allow": Key(read_prefix, [], "[192.0.2.0/24, 2001:db8::/32]", many=True, optional=True),
+    "access.refuse": Key(read_prefix, [], "[198.51.100.0/24]", many=True, optional=True),
+    "access.drop": Key(read_prefix, [], "[203.0.113.0/24]", many=True, optional=True),
+    "rrl.records": Key(number_between(1, 65536), 200, "200", optional=True),
+    "rrl.made": Key(number_between(1, 65536), 1000, "1000", optional=True),
+    "rrl.denied": Key(number_between(1, 65536), 200, "200", optional=True),
+    "rrl.slip": Key(number_between(1, 100), 2, "2", optional=True),
+    "rrl.badcookie": Key(read_yes, "no", "yes"),
+    "rrl.exempt": Key(
+        read_prefix, [Prefix(4, 127 << 24, 8), Prefix(6, 1, 128)], "[127.0.0.0/8, '::1']", many=True, optional=True
+    ),
+    "cookies.secrets": Key(read_secret, [], "[0123456789abcdef0123456789abcdef]", many=True, optional=True),
 }
+_TLS_EXAMPLE: Final = 'write for example tls: {listen: ["192.0.2.53:853"], certificate: chain.pem, key: key.pem}'
 _GROUPS: Final = tuple(dict.fromkeys(name.partition(".")[0] for name in KEYS if "." in name))
 
 # Names of the class CH, and the key that has their text (RFC 4892).
@@ -264,18 +267,26 @@ class _Reader:
             self._report.error(node, f"{where} a mapping, not {_shape(node)}; write for example {_spell(group, own)}")
             return
         known = (*own, *_GROUPS) if not group else tuple(own)
-        for key, value in read_fields(node, known, self._report).values():
+        fields = read_fields(node, known, self._report).values()
+        for key, value in fields:
             if key.value in own:
                 self._read_key(own[key.value], value)
             else:
                 self.read_group(key.value, value)
+        if group == "tls":
+            written = [key.value for key, value in fields if not _is_empty(value)]
+            missing = [f"`{name}`" for name in own if name not in written]
+            if written and missing:
+                self._report.error(node, f"tls: {' and '.join(missing)} must stand here too; {_TLS_EXAMPLE}")
 
     def _read_key(self, name: str, node: Node) -> None:
         key = KEYS[name]
         if isinstance(node, Text) and node.is_null and key.optional:
             self.values[name] = None
         elif key.many:
-            if isinstance(node, Items) and (node.items or key.default == []):
+            if isinstance(node, Text) and not node.is_null:
+                self.values[name] = self._read_items(name, [node])
+            elif isinstance(node, Items) and (node.items or key.optional):
                 self.values[name] = self._read_items(name, node.items)
             else:
                 wrong = "an empty list" if isinstance(node, Items) else _shape(node)
@@ -298,12 +309,24 @@ class _Reader:
                 continue
             if value in found:
                 self._report.error(node, f"{name}: {_quote(name, node)} stands here twice; write it once")
+            elif isinstance(value, Prefix) and name.startswith("access."):
+                self._check_prefix(name, value, node)
             found.append(value)
         return found
+
+    def _check_prefix(self, name: str, prefix: Prefix, node: Text) -> None:
+        """Report a prefix of access lists that stands in two of them."""
+        for other in (f"access.{verdict}" for verdict in VERDICTS):
+            if other != name and prefix in (self.values[other] or ()):
+                self._report.error(node, f"{name}: {quote(node.value)} stands in {other} too; write it once")
 
 
 def _quote(name: str, node: Text) -> str:
     return "a secret" if name == "cookies.secrets" else quote(node.value)
+
+
+def _is_empty(node: Node) -> bool:
+    return (isinstance(node, Text) and node.is_null) or (isinstance(node, Items) and not node.items)
 
 
 def _shape(node: Node) -> str:

@@ -16,15 +16,19 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from ptrd import PtrdError
 from ptrd.control.commands import Commands, WorkerState
 from ptrd.control.greeting import format_endpoint, greet
 from ptrd.control.http import HttpServer, bind_http
 from ptrd.control.local import LocalServer
-from ptrd.control.logs import write_logs
 from ptrd.control.publish import Publisher
 from ptrd.control.systemd import Notifier, handed_over
 from ptrd.engine.responder import SOURCES
+from ptrd.logs import SUPERVISOR, write_logs
 from ptrd.metrics import RANGES, RangeCounts, Readings, make_registry
+from ptrd.serve.account import find_account, leave_root
+from ptrd.serve.certificate import CertificateKeeper, Renewal
+from ptrd.serve.confine import forbid_core_dumps, forbid_new_privileges, give_up_capabilities
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.sockets import adopt_sockets, open_sockets
 from ptrd.store.cookiesecret import keep_cookie_secret
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 
     from ptrd.config import Config
     from ptrd.control.publish import Live, Outcome
+    from ptrd.serve.account import Account
     from ptrd.serve.sockets import Listening
 
 END_WITHIN: Final = 4.9  # seconds from the first signal
@@ -47,9 +52,18 @@ log = logging.getLogger("ptrd")
 
 
 def run(config: Config) -> int:
-    """Serve until a signal ends it, and give the exit status. Raises PtrdError when it cannot start."""
-    write_logs()
-    return asyncio.run(_serve(config))
+    """Serve until a signal ends it, and give the exit status. Raises PtrdError when it cannot start.
+
+    Where the log is for programs, that is told there, and the status is 1.
+    """
+    write_logs(config.serve.log_format, SUPERVISOR)
+    try:
+        return asyncio.run(_serve(config))
+    except PtrdError as error:
+        if config.serve.log_format == "text":
+            raise
+        log.critical("%s", error)  # else the command line says it, to a person
+        return 1
 
 
 async def _serve(config: Config) -> int:
@@ -77,6 +91,7 @@ class Daemon:
         self._live = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ranges: RangeCounts | None = None
+        self._keeper: CertificateKeeper | None = None
         self._published = 0
         self._refused = 0
 
@@ -122,20 +137,31 @@ class Daemon:
 
     async def _bring_up(self) -> None:
         config, stack = self._config, self._stack
-        state = open_state(config.state)
-        stack.callback(state.close)
+        account = find_account(config.user) if config.user is not None else None
         listening = self._listen()
         stack.callback(listening.close)
         listener = bind_http(config.http) if config.http is not None else None
         if listener is not None:
             stack.callback(listener.close)
+        self._step_down(account)
+        state = open_state(config.state)
+        stack.callback(state.close)
         answers = config.answers
         if config.own_cookie_secret:
             answers = dataclasses.replace(answers, cookie_secrets=(keep_cookie_secret(state.cookie_secret),))
-        self._pool = WorkerPool(listening, config.serve, answers, failed=self._worker_failed)
+        if config.tls is not None:
+            self._keeper = CertificateKeeper(config.tls)
+        self._pool = WorkerPool(
+            listening,
+            config.serve,
+            answers,
+            failed=self._worker_failed,
+            certificate=self._keeper.current if self._keeper is not None else None,
+        )
         self._publisher = Publisher(config.publish, state, self._spread, self._count)
         addresses = [format_endpoint(*address) for address in listening.addresses]
-        commands = Commands(self._publisher, self, self._started, addresses)
+        addresses += [f"{format_endpoint(*address)} (TLS)" for address in listening.tls_addresses]
+        commands = Commands(self._publisher, self, self._started, addresses, self._renew_certificate)
         local = LocalServer(config.local, commands.by_name())
         stack.push_async_callback(self._pool.stop, DRAIN_WITHIN)
         stack.push_async_callback(self._publisher.close)
@@ -157,12 +183,32 @@ class Daemon:
             stack.push_async_callback(http.close)
             await http.start()
 
+    def _step_down(self, account: Account | None) -> None:
+        """Give up root and every capability: the sockets are open, and nothing else has been touched."""
+        config = self._config
+        if account is not None:
+            leave_root(account, config.state, config.local.path, config.local.admin_group)
+        if os.geteuid():
+            give_up_capabilities()
+        else:
+            log.warning("ptrd runs as root; set `user` in ptrd.yaml to the user that it is to become")
+        forbid_new_privileges()
+        forbid_core_dumps()
+
     def _listen(self) -> Listening:
         descriptors = handed_over(os.environ)
         if descriptors:
             log.info("%d sockets were handed over; `listen` is not used", len(descriptors))
-            return adopt_sockets(descriptors, self._config.serve)
-        return open_sockets(self._config.serve)
+            listening = adopt_sockets(descriptors, self._config.serve)
+        else:
+            listening = open_sockets(self._config.serve)
+        if self._config.tls is not None:
+            listening.add_tls(self._config.tls.listen, self._config.serve)
+        return listening
+
+    async def _renew_certificate(self) -> Renewal:
+        """Take the certificate of DNS over TLS that the files hold now, when there is TLS."""
+        return await self._keeper.renew(self._pool.renew) if self._keeper is not None else Renewal("", "", 0.0)
 
     def workers(self) -> list[WorkerState]:
         """List the workers in the order of their slots."""
@@ -227,6 +273,7 @@ class Daemon:
             last_publish_ok=outcome is not None and outcome.ok,
             last_publish_time=outcome.at if outcome is not None else 0.0,
             last_publish_seconds=outcome.seconds if outcome is not None else 0.0,
+            certificate_expires=self._keeper.current.expires if self._keeper is not None else 0.0,
             processes={"supervisor": os.getpid()} | {f"worker{number}": pid for number, pid in enumerate(pids) if pid},
         )
 
@@ -234,7 +281,10 @@ class Daemon:
         live = self._publisher.live
         if live is None:
             return
-        text = greet(live.snapshot, listening.addresses, len(self._pool.pids), http, self._config.local.path)
+        workers = len(self._pool.pids)
+        text = greet(
+            live.snapshot, listening.addresses, workers, http, self._config.local.path, listening.tls_addresses
+        )
         with contextlib.suppress(OSError, ValueError):  # nobody has to read it
             print(text, flush=True)  # noqa: T201 - for the person who started it
 
@@ -243,6 +293,7 @@ class Daemon:
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={microseconds}")
         with self._pleading("reloading the zones"):
+            await self._renew_certificate()
             await self._publisher.reload()
         self._tell_ready("READY=1")
 

@@ -26,21 +26,23 @@ if TYPE_CHECKING:
 
 # QUERIES + 32 * transport + slot of the qtype
 QUERIES: Final = 0
-UDP4, UDP6, TCP4, TCP6 = 0, 1, 2, 3
-TRANSPORTS: Final = (("ipv4", "udp"), ("ipv6", "udp"), ("ipv4", "tcp"), ("ipv6", "tcp"))
+UDP4, UDP6, TCP4, TCP6, TLS4, TLS6 = 0, 1, 2, 3, 4, 5
+TRANSPORTS: Final = tuple((family, transport) for transport in ("udp", "tcp", "tls") for family in ("ipv4", "ipv6"))
 
 # ANSWERS + 32 * source + rcode; sources are the engine's
-ANSWERS: Final = QUERIES + 4 * 32
+ANSWERS: Final = QUERIES + 6 * 32
 SOURCES: Final = 32
 RCODE_OTHER: Final = 30  # extended rcodes from here on
 SILENT: Final = 31  # in place of an rcode: the message gets no answer
 
-# LATENCY + 64 * (1 for TCP) + bits of the nanoseconds
+# LATENCY + 64 * (1 for TCP, 2 for TLS) + bits of the nanoseconds
 LATENCY: Final = ANSWERS + SOURCES * 32
 LATENCY_TCP: Final = LATENCY + 64
-LATENCY_SUM: Final = LATENCY + 2 * 64  # nanoseconds
+LATENCY_TLS: Final = LATENCY + 2 * 64
+LATENCY_SUM: Final = LATENCY + 3 * 64  # nanoseconds
 LATENCY_SUM_TCP: Final = LATENCY_SUM + 1
-TRUNCATED: Final = LATENCY_SUM + 2
+LATENCY_SUM_TLS: Final = LATENCY_SUM + 2
+TRUNCATED: Final = LATENCY_SUM + 3
 
 DROPPED: Final = TRUNCATED + 1
 DROP_REASONS: Final = (
@@ -70,9 +72,13 @@ DROP_BY_ERRNO: Final = {
 TCP_ACCEPTED: Final = DROPPED + 16
 TCP_OPEN: Final = TCP_ACCEPTED + 1  # a gauge
 TCP_CLOSED: Final = TCP_OPEN + 1
-TCP_CLOSE_REASONS: Final = ("client", "idle", "cap", "unread", "malformed", "stop")
+TCP_CLOSE_REASONS: Final = (
+    *("client", "idle", "cap", "unread", "malformed", "stop"),
+    *("client_cap", "no_query", "handshake"),
+)
 CLOSED_CLIENT, CLOSED_IDLE, CLOSED_CAP = TCP_CLOSED, TCP_CLOSED + 1, TCP_CLOSED + 2
 CLOSED_UNREAD, CLOSED_MALFORMED, CLOSED_STOP = TCP_CLOSED + 3, TCP_CLOSED + 4, TCP_CLOSED + 5
+CLOSED_CLIENT_CAP, CLOSED_NO_QUERY, CLOSED_HANDSHAKE = TCP_CLOSED + 6, TCP_CLOSED + 7, TCP_CLOSED + 8
 
 BLOCK: Final = 2048  # slots
 
@@ -87,6 +93,7 @@ _QTYPES: Final = {
 }  # fmt: skip
 QTYPE_NAMES: Final = (*_QTYPES.values(), "other", "none")
 _NEVER_ANSWERED: Final = "ignored"  # the engine's source for what gets no answer on purpose
+_MAY_BE_SILENT: Final = (_NEVER_ANSWERED, "prohibited", "limited")  # and those that may get none
 _SLOTS: Final = {qtype: slot for slot, qtype in enumerate(_QTYPES)}
 # The slot of each qtype; the entry behind the last, so also that of -1, is "none".
 QTYPE_SLOTS: Final = bytes([_SLOTS.get(qtype, len(_QTYPES)) for qtype in range(0x10000)] + [len(_QTYPES) + 1])
@@ -194,9 +201,12 @@ METRICS: Final = {
     "ptrd_response_duration_seconds": About(
         "histogram", "From taking a message off its socket until its answer is handed back.", ("transport",)
     ),
-    "ptrd_tcp_connections": About("gauge", "TCP connections that are open."),
+    "ptrd_tcp_connections": About("gauge", "TCP connections that are open, those with TLS included."),
     "ptrd_tcp_accepted_total": About("counter", "TCP connections accepted."),
     "ptrd_tcp_closed_total": About("counter", "TCP connections closed, by why.", ("reason",)),
+    "ptrd_tls_certificate_expiry_timestamp_seconds": About(
+        "gauge", "When the certificate of DNS over TLS expires, in Unix time; nothing without TLS."
+    ),
     "ptrd_workers": About("gauge", "Workers that serve the current snapshot."),
     "ptrd_worker_restarts_total": About("counter", "Workers that ended unasked and were replaced."),
     "ptrd_snapshot_revision": About("gauge", "Revision of the snapshot that is served."),
@@ -236,6 +246,7 @@ class Readings:
     last_publish_ok: bool = False
     last_publish_time: float = 0.0
     last_publish_seconds: float = 0.0
+    certificate_expires: float = 0.0  # 0 without TLS
     processes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -277,7 +288,7 @@ def _responses(total: list[int], sources: Sequence[str]) -> dict[str, list[_Samp
     by_rcode = [sum(column) for column in zip(*by_source.values(), strict=True)] or [0] * 32
     queries = [total[at : at + 32] for at in range(QUERIES, ANSWERS, 32)]
     silent = {
-        source: rcodes[SILENT] for source, rcodes in by_source.items() if rcodes[SILENT] or source == _NEVER_ANSWERED
+        source: rcodes[SILENT] for source, rcodes in by_source.items() if rcodes[SILENT] or source in _MAY_BE_SILENT
     }
     rcodes = {RCODE_NAMES.get(rcode, str(rcode)): by_rcode[rcode] for rcode in range(RCODE_OTHER)}
     return {
@@ -307,7 +318,11 @@ def _connections(total: list[int]) -> dict[str, list[_Sample]]:
 
 
 def _histograms(total: list[int]) -> Iterator[_Sample]:
-    for transport, at, nanoseconds in ("udp", LATENCY, LATENCY_SUM), ("tcp", LATENCY_TCP, LATENCY_SUM_TCP):
+    for transport, at, nanoseconds in (
+        ("udp", LATENCY, LATENCY_SUM),
+        ("tcp", LATENCY_TCP, LATENCY_SUM_TCP),
+        ("tls", LATENCY_TLS, LATENCY_SUM_TLS),
+    ):
         for bits in BUCKETS:
             yield "_bucket", (transport, repr(2**bits / 1e9)), sum(total[at : at + bits + 1])
         yield "_bucket", (transport, "+Inf"), sum(total[at : at + 64])
@@ -332,6 +347,9 @@ def _state(readings: Readings) -> dict[str, list[_Sample]]:
     }
     return {name: _samples([((), value)]) for name, value in single.items()} | {
         "ptrd_build_info": _samples([(__version__, 1)]),
+        "ptrd_tls_certificate_expiry_timestamp_seconds": _samples(
+            [((), readings.certificate_expires)] if readings.certificate_expires else ()
+        ),
         "ptrd_publishes_total": _samples([("success", readings.published), ("failure", readings.refused)]),
         "ptrd_range_responses_total": _samples(readings.ranges.totals() if readings.ranges else ()),
     }

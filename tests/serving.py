@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dns.message
 
-from ptrd.engine.responder import Options, respond
+from ptrd.engine.responder import Options, Service, respond
 from ptrd.snapshot.build import build_image
 from ptrd.snapshot.image import Input, open_image
 from ptrd.snapshot.segment import compile_segment
@@ -32,5 +32,5 @@ def serve(*texts, **options):
 
 def ask(snapshot, query, *, tcp=False, options=None):
     """Send a dnspython message to the responder and read the reply with dnspython."""
-    wire, *_ = respond(snapshot, options or Options(), query.to_wire(), tcp)
+    wire, *_ = respond(snapshot, Service(options or Options()), query.to_wire(), int(tcp))
     return dns.message.from_wire(wire)

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 
 import pytest
 
-from ptrd.engine.responder import SOURCES, Options, respond
+from ptrd.engine.limiter import WORDS
+from ptrd.engine.responder import SOURCES, Options, Service, respond
+from ptrd.records.access import REFUSE
 from tests.peers.asking import DO, Edns, make_query
 from tests.serving import serve
 
 HEADERS = {4: 20 + 8, 6: 40 + 8}  # IP and UDP
 OPTIONS = Options(chaos={"version.bind": "ptrd"})
+SERVICE = Service(OPTIONS)
+# What other services than this one say.
+OVER, OVER_WITH_COOKIE, BARRED = "an answer over its limit", "the same, with `rrl.badcookie`", "a client not allowed"
+RATES = Options(limit_records=1, limit_made=1, limit_denied=1, limit_slip=1, cookie_secrets=(bytes(16),))
 SHAPES = (None, Edns(512), Edns(1232), Edns(65535), Edns(65535, DO))
 A, NS, SOA, PTR, TXT, AAAA, DS, AXFR, ANY = 1, 2, 6, 12, 16, 28, 43, 252, 255
 CHAOS = 3
 OPT = b"\0\0\x29"
+
+PEER = ("192.0.2.9", 4711)
 
 FORTY = "h" * 30 + ".example"  # 40 bytes on the wire
 TREE = "9.in-addr.arpa."
@@ -49,6 +58,15 @@ KINDS = {
     "an unknown opcode": ([b"\0\1\x28\0" + bytes(8)], (1.0, 1.0), (1.0, 1.0)),
     "a message that cannot be read": ([b"\0\1" + bytes(10), make_query("f.", A) + b"\0"], (1.0, 1.0), (1.0, 1.0)),
 }
+KINDS |= {
+    OVER: (KINDS["PTR, a record of one name"][0], (1.0, 1.0), (1.0, 1.0)),
+    OVER_WITH_COOKIE: (
+        [make_query(f"9.9.9.{TREE}", PTR, edns=Edns(options=((10, bytes(8)),)))],
+        (1.18, 1.15),
+        (1.18, 1.15),
+    ),
+    BARRED: ([(f"9.9.9.{TREE}", PTR)], (1.49, 1.39), (1.49, 1.39)),
+}
 # Whatever a zone holds: the shortest name that can be served, with an OPT, and an answer of the largest size.
 BOUND = (21.73, 16.42)
 
@@ -73,6 +91,19 @@ def world(kind):
     )
 
 
+def service_of(kind):
+    """Give the service that answers a kind of query; one with limits is at all of them."""
+    if kind == BARRED:
+        return Service(Options(access=((4, 0, 0, REFUSE),)))
+    if kind in (OVER, OVER_WITH_COOKIE):
+        table = memoryview(bytearray(8 * WORDS)).cast("Q")
+        service = Service(replace(RATES, limit_badcookie=kind == OVER_WITH_COOKIE), table, bytes(16))
+        for query in [*queries(kind)] * 3:
+            respond(world("ordinary"), service, query, peer=PEER)
+        return service
+    return SERVICE
+
+
 def long_name(letter):
     """Give a name of 255 bytes on the wire that shares no label with those of other letters."""
     return ".".join([letter * 63, letter * 63, letter * 63, letter * 61])
@@ -92,8 +123,9 @@ def factors(kind, world_):
     """Compute the largest factor of a kind of query, over IPv4 and over IPv6, rounded up; and what answered."""
     largest = dict.fromkeys(HEADERS, 0.0)
     sources = set()
+    service = service_of(kind)
     for query in queries(kind):
-        wire, source, *_ = respond(world(world_), OPTIONS, query, False)  # noqa: FBT003 - as the workers call it
+        wire, source, *_ = respond(world(world_), service, query, peer=PEER)
         sources.add(SOURCES[source])
         for version, headers in HEADERS.items():
             largest[version] = max(largest[version], (headers + len(wire)) / (headers + len(query)))
@@ -117,9 +149,10 @@ def test_an_error_is_no_longer_than_its_question():
     """An error is never longer than the question, but for what stands in its OPT."""
     for kind in KINDS:
         _, sources = factors(kind, "worst")
-        if sources <= {"refused", "error", "malformed"}:
+        if sources <= {"refused", "error", "malformed", "prohibited", "limited"}:
+            service = service_of(kind)
             for query in queries(kind):
-                wire, *_ = respond(world("worst"), OPTIONS, query, False)  # noqa: FBT003 - as the workers call it
+                wire, *_ = respond(world("worst"), service, query, peer=PEER)
                 assert len(wire.partition(OPT)[0]) <= len(query)
 
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from ptrd.config import KEYS, ConfigError, load_config, read_config
 from ptrd.control.options import HttpOptions
+from ptrd.serve.options import TlsOptions
 
 ROOT = Path(__file__).parents[1]
+TCP_KEYS = "idle_timeout, first_query_timeout, connections, connections_per_client, queries_in_flight"
 
 
 def problems_of(text: str) -> list[str]:
@@ -46,6 +48,8 @@ zones: [a.yaml, /srv/b]
 state: ../state
 socket: run/c.sock
 admin_group: dns-admins
+user: ptrd
+log: {format: json}
 http: {listen: "[::1]:80"}
 watch: 5s
 udp_size: 4096
@@ -64,9 +68,10 @@ cookies: {secrets: [000102030405060708090a0b0c0d0e0f, FFFFFFFFFFFFFFFFFFFFFFFFFF
     assert config.publish.watch == 5.0 and config.publish.max_records == 7
     assert config.state == Path("/etc/state")
     assert config.local.path == Path("/etc/ptrd/run/c.sock") and config.local.admin_group == "dns-admins"
+    assert config.user == "ptrd" and config.serve.log_format == "json"
     assert config.http == HttpOptions("::1", 80)
     assert config.answers.udp_size == 4096
-    assert config.answers.nsid == b"ns1.example" and not config.answers.extended_errors
+    assert config.answers.nsid == b"ns1.example" and config.answers.extended_errors == ((4, 0, 0, 1), (6, 0, 0, 1))
     assert config.answers.cookie_secrets == (bytes(range(16)), b"\xff" * 16) and not config.own_cookie_secret
     assert config.answers.chaos == {
         "version.bind": "ptrd: x",
@@ -74,6 +79,43 @@ cookies: {secrets: [000102030405060708090a0b0c0d0e0f, FFFFFFFFFFFFFFFFFFFFFFFFFF
         "id.server": "ns1",
         "hostname.bind": "ns1",
     }
+
+
+def test_the_limits_of_tcp_arrive():
+    """Caps and timeouts of TCP reach the options of the sockets."""
+    text = "tcp: {first_query_timeout: 2s, connections_per_client: 7, queries_in_flight: 3}"
+    serve = read_config("/etc/ptrd/ptrd.yaml", text.encode()).serve
+    assert (serve.tcp_first_query_seconds, serve.tcp_connections_per_client, serve.tcp_queries_in_flight) == (2.0, 7, 3)
+
+
+@pytest.mark.parametrize("text", ["", "tls: ~", "tls: {}", "tls: {listen: [], certificate: ~, key: ~}", "tls: {key: }"])
+def test_tls_is_off_by_default(text):
+    """Without any of its keys there is no DNS over TLS."""
+    assert read_config("/etc/ptrd/ptrd.yaml", text.encode()).tls is None
+
+
+def test_tls_is_three_keys():
+    """DNS over TLS has addresses, a certificate and a key, whose paths count from the file's folder."""
+    text = "tls: {listen: [192.0.2.53:853, '[::1]:853'], certificate: tls/chain.pem, key: /k.pem}"
+    assert read_config("/etc/ptrd/ptrd.yaml", text.encode()).tls == TlsOptions(
+        (("192.0.2.53", 853), ("::1", 853)), "/etc/ptrd/tls/chain.pem", "/k.pem"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("tls: {listen: [192.0.2.53:853]}", "`certificate` and `key`"),
+        ("tls: {listen: [192.0.2.53:853], key: k.pem}", "`certificate`"),
+        ("tls: {listen: [192.0.2.53:853], certificate: c.pem, key: ~}", "`key`"),
+        ("tls: {listen: [], certificate: c.pem, key: k.pem}", "`listen`"),
+        ("tls: {key: k.pem}", "`listen` and `certificate`"),
+    ],
+)
+def test_tls_is_all_or_nothing(text, missing):
+    """One of the three keys of DNS over TLS without the others is an error that names them."""
+    (problem,) = problems_of(text)
+    assert problem.startswith(f"1:6: error: tls: {missing} must stand here too; write for example tls: {{listen: ")
 
 
 @pytest.mark.parametrize("text", ["http: ~", "http:", "http: {listen: ~}", "http:\n  listen:\n"])
@@ -126,7 +168,7 @@ def test_all_problems_are_told_at_once():
 lissten: 3
 workers: 0
 workers: 2
-zones: x
+zones: {}
 http: 4
 tcp: {idle: 4}
 listen: ["::1:53", "127.0.0.1:99999", "127.0.0.1:5", "127.0.0.1:5", ~]
@@ -137,9 +179,9 @@ state: ~
         "1:1: error: unknown key 'lissten'; did you mean 'listen'?",
         "2:10: error: workers: '0' is no number of workers; write auto, or a number from 1 to 256",
         "3:1: error: the key 'workers' stands twice, first in line 2; write it once",
-        "4:8: error: zones is a list, not one value; write for example zones: [zones]",
+        "4:8: error: zones is a list, not a mapping; write for example zones: [zones]",
         "5:7: error: http is a mapping, not one value; write for example http: {listen: 127.0.0.1:9153}",
-        "6:7: error: unknown key 'idle'; known here: idle_timeout, connections",
+        f"6:7: error: unknown key 'idle'; known here: {TCP_KEYS}",
         "7:10: error: listen: '::1:53' is no ADDRESS:PORT; write one such as 192.0.2.53:53 or [2001:db8::53]:53",
         "7:20: error: listen: '99999' is no number from 0 to 65535",
         "7:54: error: listen: '127.0.0.1:5' stands here twice; write it once",
@@ -168,6 +210,8 @@ state: ~
         ("zones: ['']", "1:9: error: zones: '' is no path"),
         ('state: "a\\nb"', "1:8: error: state: 'a\\nb' is no path"),
         ("admin_group: dns admins", "1:14: error: admin_group: 'dns admins' is no name of a group"),
+        ("user: a b", "1:7: error: user: 'a b' is no name of a user"),
+        ("log: {format: xml}", "1:15: error: log.format: 'xml' is neither text nor json"),
         ("watch: 0", "1:8: error: watch: '0' is no time at all"),
         ("watch: yes", "1:8: error: watch: 'yes' is no duration"),
         ("udp_size: 511", "1:11: error: udp_size: '511' is no number from 512 to 4096"),
@@ -178,7 +222,10 @@ state: ~
         ("zones: &a [x]", "1:8: error: '&a' is an anchor"),
         ("a: b: c", "1:5: error: this is not YAML"),
         ("state: a\n---\nstate: b", "3:1: error: a second document begins here"),
-        ("extended_errors: some", "1:18: error: extended_errors: 'some' is neither all nor none"),
+        (
+            "extended_errors: some",
+            "1:18: error: extended_errors: 'some' is neither all nor none nor a prefix such as 192.0.2.0/24",
+        ),
         ("chaos.id: x", "1:1: error: unknown key 'chaos.id'"),
     ],
 )

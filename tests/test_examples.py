@@ -15,7 +15,8 @@ import pytest
 
 from ptrd.cli.files import compile_zones
 from ptrd.config import load_config
-from ptrd.engine.responder import respond
+from ptrd.engine.edns import TCP
+from ptrd.engine.responder import Service, respond
 
 ROOT = Path(__file__).parents[1]
 CONFIG = load_config(ROOT / "config" / "ptrd.yaml")
@@ -55,7 +56,7 @@ def test_an_example_answers_as_it_says(snapshot, name, rtype, expected):
     is_address = re.fullmatch(r"[0-9.]+|[0-9a-f]*:[0-9a-f:]+", name)
     owner = dns.reversename.from_address(name) if is_address else dns.name.from_text(name)
     query = dns.message.make_query(owner, rtype, use_edns=0)
-    reply = dns.message.from_wire(respond(snapshot, CONFIG.answers, query.to_wire(), tcp=True)[0])
+    reply = dns.message.from_wire(respond(snapshot, Service(CONFIG.answers), query.to_wire(), TCP)[0])
     first = expected.split()[0]
     assert reply.rcode() == (dns.rcode.NXDOMAIN if first == "NXDOMAIN" else dns.rcode.NOERROR)
     assert bool(reply.flags & dns.flags.AA) == (first != "REFERRAL")

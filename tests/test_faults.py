@@ -14,7 +14,7 @@ import dns.message
 import pytest
 
 from ptrd import metrics
-from ptrd.engine.responder import Options, respond
+from ptrd.engine.responder import Options, Service, respond
 from ptrd.serve.live import Live
 from ptrd.serve.udp import make_reader
 from tests.peers.asking import UdpClient, make_query
@@ -256,7 +256,7 @@ def test_sends_that_fail_cost_their_own_answer_only():
     names = ["ENOBUFS", "ENOMEM", "EMSGSIZE", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "ENODEV", "EPERM"]
     broken = Broken([getattr(errno, name) for name in names])
     counts = metrics.make_block()[1]
-    live = Live(serve(zone()), Options(), metrics.make_block(metrics.RANGE_BLOCK)[1])
+    live = Live(serve(zone()), Service(Options()), metrics.make_block(metrics.RANGE_BLOCK)[1])
     assert make_reader(broken, live, respond, counts)() == len(names) + 1
     assert [reply[:2] for reply in broken.sent] == [len(names).to_bytes(2, "big")]
     assert names_in({broken.sent[0][2:]}) == {"one.example.net."}

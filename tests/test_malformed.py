@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ptrd.engine.responder import Options, respond
+from ptrd.engine.responder import Options, Service, respond
 from tests.peers.asking import TcpClient, make_query
 from tests.serving import serve
 
@@ -25,6 +25,7 @@ SEEN = ("silence", "reply", "header", "length")
 FORMERR, NOTIMP, REFUSED = 1, 4, 5
 OPT = b"\0\0\x29"
 OPTIONS = Options(cookie_secrets=(bytes(16),))
+SERVICE = Service(OPTIONS)
 LAST = make_query("last.example", 1, identity=0xFFFF)  # what is asked when a step may meet silence
 
 
@@ -75,7 +76,7 @@ def test_hostile_bytes_by_call(path):
     for step in case["steps"]:
         for transport in ("udp", "tcp"):
             wire, *_ = respond(
-                snapshot, OPTIONS, step["data"], transport == "tcp", ("127.0.0.1", 1053), 1_700_000_000.0
+                snapshot, SERVICE, step["data"], int(transport == "tcp"), ("127.0.0.1", 1053), 1_700_000_000.0
             )
             check(step, transport, wire)
 

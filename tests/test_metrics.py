@@ -60,7 +60,8 @@ def test_names_follow_the_conventions(name):
 def test_everything_is_exposed_from_the_start(blocks):
     """A scrape of a server that was never asked has every metric, so that rates begin at zero."""
     ranges = RangeCounts(2, [("2.0.192.in-addr.arpa.", "192.0.2.0/24", "{ip}.example.net")])
-    found = scrape(Readings(blocks=blocks, ranges=ranges, processes={"supervisor": os.getpid()}))
+    processes = {"supervisor": os.getpid()}
+    found = scrape(Readings(blocks=blocks, ranges=ranges, certificate_expires=2e9, processes=processes))
     expected = {name for name, about in METRICS.items() if about.kind != "histogram"}
     expected |= {f"ptrd_response_duration_seconds_{part}" for part in ("bucket", "sum", "count")}
     assert set(found) == expected
@@ -72,7 +73,9 @@ def test_everything_is_exposed_from_the_start(blocks):
 
 def test_nothing_to_read_is_no_error():
     """A scrape before any worker or zone is there works."""
-    assert scrape(Readings())["ptrd_queries_total"]["ipv4", "udp"] == 0
+    found = scrape(Readings())
+    assert found["ptrd_queries_total"]["ipv4", "udp"] == 0
+    assert "ptrd_tls_certificate_expiry_timestamp_seconds" not in found  # an alert would take a 0 for a date
 
 
 def test_workers_are_summed(blocks):
@@ -81,36 +84,45 @@ def test_workers_are_summed(blocks):
     for block, times in zip(blocks, (1, 2), strict=True):
         block[metrics.QUERIES + 32 * metrics.UDP6 + metrics.QTYPE_SLOTS[12]] = 3 * times
         block[metrics.QUERIES + 32 * metrics.TCP4 + metrics.QTYPE_SLOTS[-1]] = times
+        block[metrics.QUERIES + 32 * metrics.TLS6 + metrics.QTYPE_SLOTS[12]] = 4 * times
         block[metrics.ANSWERS + (1 << 5 | 0)] = 2 * times
         block[metrics.ANSWERS + (1 << 5 | 3)] = times
         block[metrics.ANSWERS + (2 << 5 | metrics.SILENT)] = times
         block[metrics.DROP_PORT_ZERO] = 5 * times
         block[metrics.CLOSED_CAP] = times
+        block[metrics.CLOSED_HANDSHAKE] = 6 * times
         block[metrics.TCP_OPEN] = 7
         block[metrics.LATENCY + 10] = times
         block[metrics.LATENCY + 13] = times
         block[metrics.LATENCY_SUM] = 9_000 * times
+        block[metrics.LATENCY_TLS + 20] = times
+        block[metrics.LATENCY_SUM_TLS] = 1_000_000 * times
     found = scrape(Readings(blocks=blocks), sources)
     assert found["ptrd_queries_total"] == {
         ("ipv4", "udp"): 0,
         ("ipv6", "udp"): 9,
         ("ipv4", "tcp"): 3,
         ("ipv6", "tcp"): 0,
+        ("ipv4", "tls"): 0,
+        ("ipv6", "tls"): 12,
     }
-    assert found["ptrd_query_types_total"]["PTR",] == 9
+    assert found["ptrd_query_types_total"]["PTR",] == 21
     assert found["ptrd_query_types_total"]["none",] == 3
-    assert sum(found["ptrd_query_types_total"].values()) == 12
+    assert sum(found["ptrd_query_types_total"].values()) == 24
     assert found["ptrd_responses_total"]["NOERROR",] == 6
     assert found["ptrd_responses_total"]["NXDOMAIN",] == 3
     assert found["ptrd_response_sources_total"] == {("record",): 0, ("default",): 9}
     assert found["ptrd_dropped_messages_total"]["ignored",] == 3
     assert found["ptrd_dropped_messages_total"]["source_port_zero",] == 15
     assert found["ptrd_tcp_closed_total"]["cap",] == 3
+    assert found["ptrd_tcp_closed_total"]["handshake",] == 18
     assert found["ptrd_tcp_connections"][()] == 14
     buckets = found["ptrd_response_duration_seconds_bucket"]
     assert [buckets[le, "udp"] for le in ("1.024e-06", "4.096e-06", "8.192e-06", "+Inf")] == [3, 3, 6, 6]
     assert found["ptrd_response_duration_seconds_count"]["udp",] == 6
     assert found["ptrd_response_duration_seconds_sum"]["udp",] == pytest.approx(27e-6)
+    assert found["ptrd_response_duration_seconds_count"]["tls",] == 3
+    assert found["ptrd_response_duration_seconds_sum"]["tls",] == pytest.approx(3e-3)
 
 
 def test_a_scrape_is_cheap(blocks):
@@ -121,7 +133,7 @@ def test_a_scrape_is_cheap(blocks):
     ranges = RangeCounts(2, ((f"{number}.", "192.0.2.0/24", "x") for number in range(100_000)))
     found = scrape(Readings(blocks=blocks, ranges=ranges))
     assert len(found["ptrd_range_responses_total"]) == metrics.RANGES + 1
-    assert sum(map(len, found.values())) < metrics.RANGES + 250
+    assert sum(map(len, found.values())) < metrics.RANGES + 300
 
 
 def test_ranges_go_on_over_publications():
@@ -157,8 +169,8 @@ def test_the_layout_has_room():
     assert len(SOURCES) <= metrics.SOURCES
     assert len(metrics.QTYPE_NAMES) <= 32
     assert len(metrics.DROP_REASONS) == metrics.DROP_SEND - metrics.DROPPED + 1 <= 16
-    assert len(metrics.TCP_CLOSE_REASONS) == metrics.CLOSED_STOP - metrics.TCP_CLOSED + 1
-    assert metrics.CLOSED_STOP < metrics.BLOCK
+    assert len(metrics.TCP_CLOSE_REASONS) == metrics.CLOSED_HANDSHAKE - metrics.TCP_CLOSED + 1
+    assert metrics.CLOSED_HANDSHAKE < metrics.BLOCK
     assert metrics.RANGES < metrics.RANGE_BLOCK
     assert max(metrics.QTYPE_SLOTS) < 32
 

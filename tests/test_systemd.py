@@ -147,6 +147,8 @@ def test_the_server_lives_in_its_sandbox(sandboxed):
         time.sleep(0.1)
     assert set(sandboxed.pids()) - before
     assert "Operation not permitted" not in sandboxed.said()
+    status = Path(f"/proc/{max(sandboxed.pids())}/status").read_text(encoding="ascii")
+    assert "Seccomp:\t2\n" in status and "NoNewPrivs:\t1\n" in status
 
 
 def test_the_filter_holds_no_privileged_call(analyze):
@@ -155,4 +157,5 @@ def test_the_filter_holds_no_privileged_call(analyze):
     allowed = allowed_calls(SERVICE.read_text(encoding="utf-8"))
     for call in ("chown", "setuid", "settimeofday", "mount", "ptrace", "bpf", "setpriority", "init_module", "reboot"):
         assert call not in allowed
+    assert {"landlock_create_ruleset", "landlock_restrict_self", "prctl"} <= allowed  # what workers give up
     assert {"recvfrom", "sendmsg", "mmap", "epoll_wait", "memfd_create"} <= allowed

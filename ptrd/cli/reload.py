@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.cli.client import ask
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 HELP: Final = "publish changed zone files, all of them or none"
 DESCRIPTION: Final = """\
-Has the running server read its zone files again, and waits until every worker serves them. When a file has an error
-nothing changes: the problems are printed and the exit status is 1. SIGHUP does the same without waiting.
+Has the running server read its zone files again, and the certificate of DNS over TLS, and waits until every worker
+serves them. When a zone file has an error the zones stay, when the certificate has one it stays: the problems are
+printed and the exit status is 1. SIGHUP does the same without waiting.
 """
 
 
@@ -40,10 +42,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _describe(result: dict[str, Any]) -> list[str]:
+    certificate = result.get("certificate", {})
+    renewed = []
+    if certificate.get("outcome") == "replaced":
+        date = datetime.fromtimestamp(certificate["expires"], UTC).strftime("%Y-%m-%d")
+        renewed.append(f"DNS over TLS has a new certificate, which expires on {date}")
     if result["outcome"] == "unchanged":
-        return [f"no file has changed; revision {result['revision']} is served"]
+        what = "no zone file" if renewed else "no file"
+        return [*renewed, f"{what} has changed; revision {result['revision']} is served"]
     changed = [
         f"{zone['zone']} serial {zone['new']}" + ("" if zone["old"] is None else f" (was {zone['old']})")
         for zone in result["changed"]
     ]
-    return [*changed, f"revision {result['revision']} is served, after {result['seconds']} s"]
+    return [*renewed, *changed, f"revision {result['revision']} is served, after {result['seconds']} s"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ptrd import __version__
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from ptrd.control.local import Command, Reply
     from ptrd.control.publish import Outcome, Publisher
+
+
+Renew = Callable[[], Awaitable[tuple[str, str, float]]]
 
 
 class WorkerState(NamedTuple):
@@ -42,13 +46,20 @@ class Fleet(Protocol):
 
 
 class Commands:
-    """The commands, over one publisher and its fleet. `started` is Unix time, `addresses` is where DNS is answered."""
+    """The commands, over one publisher and its fleet. `started` is Unix time, `addresses` is where DNS is answered.
 
-    def __init__(self, publisher: Publisher, fleet: Fleet, started: float, addresses: list[str]) -> None:
+    `renew` reads the certificate of DNS over TLS again, where there is one, and tells how that ended (unchanged,
+    replaced, refused), why, and when the one in use expires in Unix time.
+    """
+
+    def __init__(
+        self, publisher: Publisher, fleet: Fleet, started: float, addresses: list[str], renew: Renew | None = None
+    ) -> None:
         self._publisher = publisher
         self._fleet = fleet
         self._started = started
         self._addresses = addresses
+        self._renew = renew
 
     def by_name(self) -> Mapping[str, Command]:
         """Give the commands by their names, as `LocalServer` takes them."""
@@ -71,15 +82,22 @@ class Commands:
         return {"ok": True, "result": explain(self._publisher.live.snapshot, wire.lower(), type_of(rtype))}
 
     async def reload(self, _request: Mapping[str, Any]) -> Reply:
-        """Publish what the zone files say now, and wait until it is live or refused."""
+        """Publish what the zone files say now, take a new certificate, and wait until both are live or refused."""
+        how, error, expires = await self._renew() if self._renew is not None else ("", "", 0.0)
         outcome = await self._publisher.reload()
         reply: Reply = {
             "ok": outcome.ok,
             "problems": _problems(outcome),
             "result": describe(outcome) | {"revision": self._revision()},
         }
-        if not outcome.ok:
-            reply |= {"error": f"nothing was published: {outcome.report.error}", "status": 1}
+        errors = [] if outcome.ok else [f"nothing was published: {outcome.report.error}"]
+        if how:
+            reply["result"]["certificate"] = {"outcome": how, "error": error, "expires": expires}
+        if error:
+            errors.append(f"the certificate of DNS over TLS that is in use stays: {error}")
+            reply["ok"] = False
+        if errors:
+            reply |= {"error": "; ".join(errors), "status": 1}
         return reply
 
     async def status(self, _request: Mapping[str, Any]) -> Reply:

@@ -22,15 +22,22 @@ _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how to ask 
 
 
 def greet(
-    snapshot: Snapshot, addresses: Sequence[tuple[str, int]], workers: int, http: tuple[str, int] | None, control: Path
+    snapshot: Snapshot,
+    addresses: Sequence[tuple[str, int]],
+    workers: int,
+    http: tuple[str, int] | None,
+    control: Path,
+    tls: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """Write the greeting, several lines."""
+    """Write the greeting, several lines. `tls` is where DNS over TLS is answered."""
     about = snapshot.statistics()
     what = ", ".join(_count(about[kind], kind) for kind in ("zones", "records", "ranges"))
     lines = [
         f"ptrd {__version__} serves {what}",
         f"  DNS      {', '.join(format_endpoint(*address) for address in addresses)} ({_count(workers, 'workers')})",
     ]
+    if tls:
+        lines.append(f"  DoT      {', '.join(format_endpoint(*address) for address in tls)}")
     if http is not None:
         lines.append(f"  HTTP     http://{format_endpoint(*http)}/ (metrics, healthz, readyz)")
     lines.append(f"  control  {control} (ptrd status, lookup, reload)")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ptrd import PtrdError, __version__
 from ptrd.control.child import run_compiler
 from ptrd.control.jobs import Job, Report
+from ptrd.logs import LISTED
 from ptrd.snapshot.image import open_image, read_about
 from ptrd.snapshot.layout import VERSION
 from ptrd.store.atomic import rename_into, temporary_beside
@@ -159,12 +160,13 @@ class Publisher:
         """Remember, log and report how a publication ended."""
         outcome = self.outcome = Outcome(how, time.time(), time.monotonic() - began, report)
         for place, message, warning in report.problems:
-            log.log(logging.WARNING if warning else logging.ERROR, "%s:%d:%d: %s", *place, message)
+            level = logging.WARNING if warning else logging.ERROR
+            log.log(level, "%s:%d:%d: %s", *place, message, extra=LISTED | {"place": place})
         if report.omitted:
             log.error("%d more problems; `ptrd check` prints them all", report.omitted)
         if outcome.ok:
             for zone, old, new in report.changed[:_CHANGES_LOGGED]:
-                log.info("zone %s: serial %d%s", zone, new, "" if old is None else f", was {old}")
+                log.info("zone %s: serial %d%s", zone, new, "" if old is None else f", was {old}", extra=LISTED)
             if len(report.changed) > _CHANGES_LOGGED:
                 log.info("%d more zones have a new serial", len(report.changed) - _CHANGES_LOGGED)
             log.info("revision %d is live: %s in %.2f s", self._revision, how, outcome.seconds)

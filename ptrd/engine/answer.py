@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ptrd.records.access import ALLOW, DROP
 from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT, NODE_OCCLUDED
 from ptrd.wire.names import MAX_NAME, is_below, offsets_of, sort_key
 from ptrd.wire.rrtypes import AAAA, ANY, CNAME, DNAME, DS, NOERROR, NS, NXDOMAIN, PTR, REFUSED, YXDOMAIN, A
@@ -18,6 +19,7 @@ from ptrd.wire.writer import AA, RRset, split_records, write_record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ptrd.engine.clients import Client
     from ptrd.snapshot.view import Snapshot
     from ptrd.snapshot.zone import Made, ServedZone
 
@@ -35,8 +37,11 @@ SOURCES: Final = (
     "error",
     "malformed",
     "ignored",
+    "prohibited",
+    "limited",
 )
-RECORD, DEFAULT, FORWARD, ALIAS, DELEGATION, NODATA, DENIAL, NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED = range(12)
+RECORD, DEFAULT, FORWARD, ALIAS, DELEGATION, NODATA, DENIAL = range(7)
+NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED, PROHIBITED, LIMITED = range(7, 14)
 
 MAX_CHAIN: Final = 16
 
@@ -45,7 +50,9 @@ class Answer(NamedTuple):
     """What is said.
 
     `authoritative` is the AA flag or 0. `glue` is how many of the additional RRsets may not be left out without TC.
-    `range` is the number of the range that made the answer, or -1; `target` is where an alias leads on.
+    `range` is the number of the range that made the answer, or -1; `target` is where an alias leads on. `zone` is the
+    number of the zone that answers. `origin` is the name of the wildcard, DNAME or cut by which many names have this
+    answer.
     """
 
     rcode: int
@@ -57,21 +64,30 @@ class Answer(NamedTuple):
     glue: int = 0
     range: int = -1
     target: bytes | None = None
+    zone: int = -1
+    origin: bytes | None = None
 
 
 _REFUSED: Final = Answer(REFUSED, 0, NO_ZONE, ())
+_PROHIBITED: Final = Answer(REFUSED, 0, PROHIBITED, ())
+_DROPPED: Final = Answer(REFUSED, 0, IGNORED, ())
 
 
-def answer(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int) -> Answer:
+def answer(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int, client: Client | None = None) -> Answer:
     """Answer a question of class IN.
 
-    `name` is in lower case, `offsets` as `names.offsets_of` gives them; qtype is any but a transfer's.
+    `name` is in lower case, `offsets` as `names.offsets_of` gives them; qtype is any but a transfer's. `client` is who
+    asks, None for somebody from whom no zone is kept. The source is IGNORED when it shall meet silence.
     """
     zone = snapshot.zone_of(name, offsets) if qtype != DS else _zone_for(snapshot, name, offsets, qtype)
     if zone is None:
         return _REFUSED
+    if zone.access is not None:
+        verdict = _verdict(zone, client)
+        if verdict != ALLOW:
+            return _DROPPED if verdict == DROP else _PROHIBITED
     found = _find(snapshot, zone, name, offsets, qtype, None)
-    return found if found.target is None else _follow(snapshot, found, name, qtype)
+    return found if found.target is None else _follow(snapshot, found, name, qtype, client)
 
 
 def _zone_for(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int) -> ServedZone | None:
@@ -83,8 +99,8 @@ def _zone_for(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: in
     return zone
 
 
-def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int) -> Answer:
-    """Follow aliases through every zone that is served; the last name decides the rcode (RFC 2308, 2.1)."""
+def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int, client: Client | None) -> Answer:
+    """Follow aliases through zones that are served to the client; the last name decides the rcode (RFC 2308, 2.1)."""
     rrsets = list(first.answer)
     target = first.target or b""
     seen = {name}
@@ -92,14 +108,19 @@ def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int) -> Answe
         seen.add(target)
         offsets = offsets_of(target)
         zone = _zone_for(snapshot, target, offsets, qtype)
-        if zone is None:
+        if zone is None or _verdict(zone, client) != ALLOW:
             break
         found = _find(snapshot, zone, target, offsets, qtype, target)
         rrsets += found.answer
         if found.target is None:
-            return found._replace(authoritative=AA, source=ALIAS, answer=rrsets)
+            return found._replace(authoritative=AA, source=ALIAS, answer=rrsets, origin=first.origin)
         target = found.target
-    return Answer(NOERROR, AA, ALIAS, rrsets)
+    return Answer(NOERROR, AA, ALIAS, rrsets, origin=first.origin)
+
+
+def _verdict(zone: ServedZone, client: Client | None) -> int:
+    """Say what becomes of a client's questions in a zone."""
+    return ALLOW if zone.access is None or client is None else zone.access.decide(client.version, client.number)
 
 
 def _find(
@@ -122,7 +143,7 @@ def _find(
         return Answer(NOERROR, AA, RECORD, (managed._replace(owner=owner),))
     rrset = zone.rrset(node, qtype, owner)
     if rrset is not None:  # the usual answer, made without the call that is in between in Answer()
-        return tuple.__new__(Answer, (NOERROR, AA, RECORD, (rrset,), (), (), 0, -1, None))
+        return tuple.__new__(Answer, (NOERROR, AA, RECORD, (rrset,), (), (), 0, -1, None, zone.number, None))
     return _other(zone, node, flags, name, offsets, qtype, owner)
 
 
@@ -154,7 +175,7 @@ def _other(
 
 
 def _nodata(zone: ServedZone) -> Answer:
-    return Answer(NOERROR, AA, NODATA, (), (zone.negative,))
+    return Answer(NOERROR, AA, NODATA, (), (zone.negative,), zone=zone.number)
 
 
 def _make(zone: ServedZone, name: bytes, offsets: Sequence[int], qtype: int) -> Made | None:
@@ -174,7 +195,7 @@ def _made_answer(made: Made, qtype: int, owner: bytes | None) -> Answer:
     if owner is not None:
         rrset = RRset(owner, rrset.number, rrset.records)
     source = DEFAULT if qtype == PTR else FORWARD
-    return tuple.__new__(Answer, (NOERROR, AA, source, (rrset,), (), (), 0, number, None))
+    return tuple.__new__(Answer, (NOERROR, AA, source, (rrset,), (), (), 0, number, None, -1, None))
 
 
 def _absent(
@@ -231,15 +252,16 @@ def _absent(
         if node >= 0:
             rrset = zone.rrset(node, qtype, owner)
             if rrset is not None:
-                return Answer(NOERROR, AA, RECORD, (rrset,))
-            return _other(zone, node, zone.flags(node) | NODE_CUT, name, offsets, qtype, owner)
+                return Answer(NOERROR, AA, RECORD, (rrset,), origin=star + zone.origin)
+            found = _other(zone, node, zone.flags(node) | NODE_CUT, name, offsets, qtype, owner)
+            return found._replace(origin=star + zone.origin)
         star_key = sort_key(star + b"\0")
         follower = zone.neighbours(star_key)[1]
         if follower >= 0 and zone.key(follower).startswith(star_key + b"\0"):
             return nodata  # the wildcard is an empty non-terminal: it has names below it but no data (RFC 4592, 2.2.2)
     if snapshot.zone_below(name):
         return nodata  # a zone that we serve lies below, so the name is an empty non-terminal of the tree
-    return Answer(NXDOMAIN, AA, DENIAL, (), (zone.negative,))
+    return Answer(NXDOMAIN, AA, DENIAL, (), (zone.negative,), zone=zone.number)
 
 
 def _closest_encloser(
@@ -286,9 +308,10 @@ def _occluded(zone: ServedZone, guard: int, name: bytes, qtype: int, owner: byte
     _, ttl, target = split_records(rrset.records)[0]
     renamed = name[: len(name) - len(above)] + target
     if len(renamed) > MAX_NAME:
-        return Answer(YXDOMAIN, AA, ALIAS, (rrset,))
+        return Answer(YXDOMAIN, AA, ALIAS, (rrset,), origin=above)
     alias = RRset(owner, 1, write_record(CNAME, ttl, renamed))
-    return Answer(NOERROR, AA, ALIAS, (rrset, alias), target=None if qtype in (CNAME, ANY) else renamed.lower())
+    on = None if qtype in (CNAME, ANY) else renamed.lower()
+    return Answer(NOERROR, AA, ALIAS, (rrset, alias), target=on, origin=above)
 
 
 def _referral(zone: ServedZone, cut: int) -> Answer:
@@ -308,4 +331,4 @@ def _referral(zone: ServedZone, cut: int) -> Answer:
             continue
         addresses = [zone.rrset(node, rtype, server) for rtype in (A, AAAA)]
         (required if is_below(server, name) else others).extend(rrset for rrset in addresses if rrset is not None)
-    return Answer(NOERROR, 0, DELEGATION, (), (servers,), (*required, *others), len(required))
+    return Answer(NOERROR, 0, DELEGATION, (), (servers,), (*required, *others), len(required), origin=name)

@@ -1,39 +1,43 @@
-"""The order of everything: read, check the envelope, answer, fit, write.
+"""The order of everything: who asks, read, check the envelope, answer, limit, fit, write.
 
-`respond` takes bytes and gives bytes; it has no state and never raises.
+`respond` takes bytes and gives bytes and never raises; all that it keeps is the counts of its limits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ptrd.engine.answer import CHAOS, ERROR, IGNORED, MALFORMED, NO_ZONE, NODATA, SOURCES, answer
+from ptrd.engine.answer import CHAOS, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
 from ptrd.engine.edns import (
-    INVALID_COOKIE,
     MALFORMED_COOKIE,
     NO_COOKIE,
+    NO_TRANSFER,
     NOT_AUTHORITATIVE,
-    PROHIBITED,
-    add_extended_error,
+    NOT_FOR_CLIENT,
+    PADDING,
+    TLS,
+    UDP,
+    VALID_COOKIE,
     answer_options,
     opts,
+    pad,
     remember_opt,
     write_opt,
 )
+from ptrd.engine.limiter import ERRORS, PASS, SILENCE, SLIP, bucket_of
+from ptrd.engine.options import Options
+from ptrd.engine.refusals import Reply, answer_cookie_alone, limit_answer, refuse
+from ptrd.engine.service import Service
+from ptrd.records.access import DROP, REFUSE
 from ptrd.wire.reader import IgnoredError, MalformedError, Query, read_query
-from ptrd.wire.rrtypes import AXFR, BADCOOKIE, BADVERS, CH, FORMERR, IN, IXFR, NOTIMP, REFUSED, SERVFAIL, TXT
+from ptrd.wire.rrtypes import AXFR, BADVERS, CH, FORMERR, IN, IXFR, NOTIMP, REFUSED, SERVFAIL, TXT
 from ptrd.wire.writer import AA, RRset, write_bare, write_error, write_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from ptrd.engine.clients import Client
     from ptrd.snapshot.view import Snapshot
 
-__all__ = ["SOURCES", "Options", "Reply", "respond"]
-
-# (message or b"" for silence, index into SOURCES, qtype or -1, number of the range that made the answer or -1)
-Reply = tuple[bytes, int, int, int]
+__all__ = ["SOURCES", "Options", "Reply", "Service", "respond"]
 
 MAX_TCP: Final = 65_535
 MIN_UDP: Final = 512  # RFC 1035, 4.2.1
@@ -41,81 +45,99 @@ MIN_UDP: Final = 512  # RFC 1035, 4.2.1
 _TRANSFERS: Final = frozenset((IXFR, AXFR))
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an operator can choose about answers.
-
-    `udp_size` is the largest UDP answer in bytes and what EDNS announces (RFC 9715 advises 1232). `chaos` maps names
-    in the class CH to their TXT (RFC 4892); others are refused. `cookie_secrets` are of 16 bytes: the first makes DNS
-    cookies, all vouch for them, and without one cookies are passed over. `nsid` is told to who asks for it (RFC 5001),
-    when there is one. `extended_errors` says whether a refusal tells its reason (RFC 8914).
-    """
-
-    udp_size: int = 1232
-    chaos: Mapping[str, str] = field(default_factory=dict)
-    cookie_secrets: tuple[bytes, ...] = field(default=(), repr=False)
-    nsid: bytes = b""
-    extended_errors: bool = True
-
-
 def respond(
     snapshot: Snapshot,
-    options: Options,
+    service: Service,
     data: bytes,
-    tcp: bool,  # noqa: FBT001 - the hot path
-    client: tuple[Any, ...] | None = None,
+    transport: int = UDP,
+    peer: tuple[Any, ...] | None = None,
     now: float = 0.0,
 ) -> Reply:
-    """Answer one message. `client` is the socket address it came from, and `now` in Unix time; both are for cookies."""
+    """Answer one message.
+
+    `transport` is UDP, TCP or TLS of edns; `peer` the socket address it came from, None when nobody is known to ask;
+    `now` is Unix time, for cookies and limits.
+    """
+    client, limited = None, b""
+    if peer is not None:
+        client = service.known.get(peer[0]) or service.learn(peer[0])
+        if client.verdict == DROP:
+            return b"", PROHIBITED, -1, -1
+        if transport == UDP:
+            limited = client.prefix
     try:
         query = read_query(data)
     except IgnoredError:
         return b"", IGNORED, -1, -1
     except MalformedError as error:
-        return write_error(data, FORMERR, error.question_end), MALFORMED, -1, -1
+        return _bound(service, limited, (write_error(data, FORMERR, error.question_end), MALFORMED, -1, -1), now)
     try:
-        return _respond(snapshot, options, query, tcp, client, now)
+        reply = _respond(snapshot, service, query, transport, client, limited, now)
+        if transport == TLS and query.edns is not None and any(code == PADDING for code, _ in query.edns.options):
+            return pad(reply[0]), *reply[1:]
     except Exception:  # noqa: BLE001 - whatever goes wrong costs one answer, never the service
-        return write_error(data, SERVFAIL, query.end), ERROR, query.qtype, -1
+        return _bound(service, limited, (write_error(data, SERVFAIL, query.end), ERROR, query.qtype, -1), now)
+    return reply
 
 
 def _respond(
     snapshot: Snapshot,
-    options: Options,
+    service: Service,
     query: Query,
-    tcp: bool,  # noqa: FBT001 - the hot path
-    client: tuple[Any, ...] | None,
+    transport: int,
+    client: Client | None,
+    limited: bytes,
     now: float,
 ) -> Reply:
+    """Answer a query; `limited` is the prefix that limits count it under, empty when they do not."""
+    options = service.options
     if query.opcode:  # RFC 8906, 3.1.4: the header alone says that it is not implemented
-        return write_error(query.data, NOTIMP), ERROR, -1, -1
+        return _bound(service, limited, (write_error(query.data, NOTIMP), ERROR, -1, -1), now)
     edns = query.edns
     opt = b""
     limit = MIN_UDP
+    worth = NO_COOKIE
     if edns is not None:
         if edns.version:  # RFC 6891, 6.1.3
             opt = write_opt(options.udp_size, edns.dnssec_ok, BADVERS)
-            return write_bare(query, 0, opt), ERROR, query.qtype, -1
+            return _bound(service, limited, (write_bare(query, 0, opt), ERROR, query.qtype, -1), now)
         opt = opts.get((options.udp_size, edns.dnssec_ok)) or remember_opt(options.udp_size, edns.dnssec_ok)
         limit = min(max(edns.udp_size, MIN_UDP), options.udp_size)
         if edns.options:
-            worth, opt = answer_options(options, edns.options, opt, client, now)
-            if worth == MALFORMED_COOKIE:  # RFC 7873, 5.2.2
-                return write_bare(query, FORMERR, opt), MALFORMED, query.qtype, -1
-            if query.qtype < 0:
-                return _answer_cookie(options, query, opt, worth)
-    if tcp:
+            address = None if client is None else client.address
+            worth, opt = answer_options(options, edns.options, opt, transport, address, now)
+            if worth == VALID_COOKIE:
+                limited = b""
+            if worth == MALFORMED_COOKIE or query.qtype < 0:
+                return _bound(service, limited, answer_cookie_alone(query, opt, worth), now)
+    if transport != UDP:
         limit = MAX_TCP
+    if client is not None and client.verdict == REFUSE:
+        return _bound(service, limited, refuse(options, query, PROHIBITED, NOT_FOR_CLIENT, opt, client), now)
     if query.qclass != IN:
-        return _answer_class(options, query, opt, limit)
+        return _bound(service, limited, _answer_class(options, query, opt, limit), now)
     if query.qtype in _TRANSFERS:
-        return _refuse(options, query, PROHIBITED, opt)
-    found = answer(snapshot, query.name, query.offsets, query.qtype)
-    if found.source == NO_ZONE:
-        return _refuse(options, query, NOT_AUTHORITATIVE, opt)
-    rcode, authoritative, source, said, authority, additional, glue, span, _ = found
+        return _bound(service, limited, refuse(options, query, NO_ZONE, NO_TRANSFER, opt, client), now)
+    found = answer(snapshot, query.name, query.offsets, query.qtype, client)
+    rcode, authoritative, source, said, authority, additional, glue, span, _, _, _ = found
+    if source == IGNORED:
+        return b"", PROHIBITED, query.qtype, -1
+    if source in (NO_ZONE, PROHIBITED):
+        reason = NOT_FOR_CLIENT if source == PROHIBITED else NOT_AUTHORITATIVE
+        return _bound(service, limited, refuse(options, query, source, reason, opt, client), now)
+    if limited:
+        turn = service.limiter.admit(limited, *bucket_of(snapshot, query, found), now)
+        if turn != PASS:
+            return limit_answer(options, query, opt, worth) if turn == SLIP else (b"", LIMITED, query.qtype, -1)
     wire = write_reply(query, authoritative | rcode, opt, limit, said, authority, additional, glue)
     return wire, source, query.qtype, span
+
+
+def _bound(service: Service, limited: bytes, reply: Reply, now: float) -> Reply:
+    """Limit what is no longer than its question: what slips through slips as it is."""
+    if limited and service.limiter.admit(limited, ERRORS, b"", now) == SILENCE:
+        return b"", LIMITED, reply[2], -1
+    return reply
 
 
 def _answer_class(options: Options, query: Query, opt: bytes, limit: int) -> Reply:
@@ -129,20 +151,4 @@ def _answer_class(options: Options, query: Query, opt: bytes, limit: int) -> Rep
             rdata = bytes((len(value),)) + value
             record = b"\xc0\x0c\0\x10\0\x03\0\0\0\0" + len(rdata).to_bytes(2, "big") + rdata
             return write_reply(query, AA, opt, limit, (RRset(None, 1, record),)), CHAOS, TXT, -1
-    return _refuse(options, query, None, opt)
-
-
-def _answer_cookie(options: Options, query: Query, opt: bytes, worth: int) -> Reply:
-    """Answer who asks for nothing but a cookie, or whether its cookie is valid (RFC 7873, 5.4)."""
-    if worth == NO_COOKIE:
-        return write_bare(query, FORMERR, opt), MALFORMED, -1, -1
-    if worth == INVALID_COOKIE:
-        head = write_opt(options.udp_size, query.edns.dnssec_ok if query.edns else 0, BADCOOKIE)
-        return write_bare(query, BADCOOKIE & 15, head[:9] + opt[9:]), ERROR, -1, -1
-    return write_bare(query, 0, opt), NODATA, -1, -1
-
-
-def _refuse(options: Options, query: Query, reason: int | None, opt: bytes) -> Reply:
-    if opt and reason is not None and options.extended_errors:
-        opt = add_extended_error(opt, reason)
     return write_bare(query, REFUSED, opt), NO_ZONE, query.qtype, -1

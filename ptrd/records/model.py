@@ -7,9 +7,12 @@ addresses as integers. Nothing here is resolved: what a zone *means* is decided 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ptrd.wire.reverse import BITS
+
+if TYPE_CHECKING:
+    from ptrd.records.access import Rule
 
 
 class Place(NamedTuple):
@@ -121,3 +124,4 @@ class Zone:
     delegations: list[Delegation] = field(default_factory=list)
     rrsets: list[RRset] = field(default_factory=list)
     forward: list[tuple[Prefix, Place]] = field(default_factory=list)
+    access: list[Rule] = field(default_factory=list)

@@ -11,21 +11,23 @@ from typing import Any
 
 from ptrd.metrics import DROP_FAILURE
 
-# (snapshot, options, message, whether over TCP, client's socket address, Unix time) -> (answer or nothing, source,
-# qtype, range); the last two may be left out: engine.responder.respond
+# (snapshot, service, message, transport, client's socket address, Unix time) -> (answer or nothing, source, qtype,
+# range); the last two may be left out: engine.responder.respond
 Respond = Callable[..., tuple[bytes, int, int, int]]
+# (options as text, table of limits, its secret) -> the engine's service: engine.service.Service
+MakeService = Callable[[str, memoryview, bytes], Any]
 
 _log = logging.getLogger(__name__)
 
 
 class Live:
-    """The snapshot, the engine's options, and the counters of the snapshot's ranges."""
+    """The snapshot, the engine's service, and the counters of the snapshot's ranges."""
 
-    __slots__ = ("options", "ranges", "snapshot")
+    __slots__ = ("ranges", "service", "snapshot")
 
-    def __init__(self, snapshot: Any, options: Any, ranges: memoryview) -> None:  # noqa: ANN401 - the engine's own
+    def __init__(self, snapshot: Any, service: Any, ranges: memoryview) -> None:  # noqa: ANN401 - the engine's own
         self.snapshot = snapshot
-        self.options = options
+        self.service = service
         self.ranges = ranges
 
 

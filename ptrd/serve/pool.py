@@ -12,14 +12,12 @@ import logging
 import os
 import signal
 import subprocess
-import sys
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import ptrd
-from ptrd.metrics import clear_gauges
+from ptrd.engine.limiter import SECRET_SIZE, WORDS
+from ptrd.metrics import clear_gauges, make_block
 from ptrd.serve.channel import Channel, make_channel, write_change
+from ptrd.serve.interpreter import WORKER, worker_environment
 from ptrd.serve.options import ServeError, ServeOptions, write_options
 from ptrd.serve.slots import Slot, State
 from ptrd.serve.worker import IGNORED_SIGNALS
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ptrd.records.changes import Change
+    from ptrd.serve.certificate import Certificate
     from ptrd.serve.channel import Message
     from ptrd.serve.sockets import Listening
 
@@ -35,7 +34,6 @@ SILENCE: Final = 5.0  # seconds without an acknowledgement, after which a worker
 START: Final = 20.0  # seconds an interpreter may take to start, on a machine that is busy
 ATTEMPTS: Final = 5  # at starting a worker, before somebody must be told
 _BACK_OFF: Final = (0.0, 0.1, 0.3, 1.0, 3.0)  # seconds before the next attempt
-_WORKER: Final = (sys.executable, "-P", "-m", "ptrd.serve.worker")
 _STOPS: Final = "the server stops"
 _log = logging.getLogger(__name__)
 
@@ -44,7 +42,8 @@ class WorkerPool:
     """The workers, one for each share of the sockets.
 
     `engine` are the engine's options, a dataclass of plain values. `failed` is told, in a sentence, when a worker
-    cannot be started; the pool keeps trying. Make it in a running loop.
+    cannot be started; the pool keeps trying. `certificate` is what TLS begins with, the pool's from here on. Make it
+    in a running loop.
     """
 
     def __init__(
@@ -54,14 +53,19 @@ class WorkerPool:
         engine: object,
         *,
         failed: Callable[[str], None],
-        command: Sequence[str] = _WORKER,
+        command: Sequence[str] = WORKER,
+        certificate: Certificate | None = None,
     ) -> None:
         self._options = options
         self._engine = write_options(engine)
+        self._table, _ = make_block(WORDS)
+        self._secret = os.urandom(SECRET_SIZE).hex()
         self._failed = failed
         self._command = command
+        self._certificate = certificate
         self._loop = asyncio.get_running_loop()
-        self._slots = [Slot(number, share) for number, share in enumerate(listening.shares)]
+        shares = zip(listening.shares, listening.secure, strict=True)
+        self._slots = [Slot(number, share, secure) for number, (share, secure) in enumerate(shares)]
         self._state: State | None = None
         self._sequence = 0  # of the last message that wants an answer
         self._taken_back = -1  # what was sent up to here may be refused by more than one worker
@@ -140,6 +144,25 @@ class WorkerPool:
                 self._tell_all(self._state)
             raise
 
+    async def renew(self, certificate: Certificate) -> None:
+        """Have every worker take a certificate for new connections, which is the pool's from here on.
+
+        Raises ServeError when one cannot; all go on with the certificate before then.
+        """
+        async with self._publishing:
+            before, self._certificate = self._certificate, certificate
+            try:
+                self._tell_certificate(certificate)
+                await self._acknowledgement()
+            except BaseException:
+                self._certificate = before
+                if before is not None and not self._stopping:
+                    self._tell_certificate(before)
+                certificate.close()
+                raise
+            if before is not None:
+                before.close()
+
     async def probe(self) -> bool:
         """Tell whether every worker answers a question put to it within. One that is silent is replaced."""
         if self._state is None or not all(slot.channel and slot.ready for slot in self._slots):
@@ -171,8 +194,18 @@ class WorkerPool:
         if self._state is not None:
             self._state.close()
             self._state = None
+        if self._certificate is not None:
+            self._certificate.close()
+            self._certificate = None
+        for descriptor in (self._table, *[slot.descriptor for slot in self._slots]):
+            os.close(descriptor)
+
+    def _tell_certificate(self, certificate: Certificate) -> None:
+        self._sequence += 1
+        message = {"type": "certificate", "sequence": self._sequence}
         for slot in self._slots:
-            os.close(slot.descriptor)
+            self._send(slot, message, [certificate.chain, certificate.key])
+            self._expect_answer(slot, slot.expected.get(slot.sent, slot.revision))
 
     def _tell_all(self, state: State) -> None:
         self._sequence += 1
@@ -243,7 +276,7 @@ class WorkerPool:
                 [*self._command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                env=worker_environment(),
                 process_group=0,  # else a terminal's Ctrl-C reaches the workers before the supervisor can drain them
             )
         except OSError as error:
@@ -264,9 +297,15 @@ class WorkerPool:
             "slot": slot.number,
             "serve": write_options(self._options),
             "engine": self._engine,
+            "secret": self._secret,
             "connections": -(-self._options.tcp_connections // len(self._slots)),
+            "connections_per_client": -(-self._options.tcp_connections_per_client // len(self._slots)),
+            "tls": len(slot.secure),
         }
-        self._send(slot, configure, [slot.descriptor, *[sock.fileno() for sock in slot.sockets]])
+        tls = self._certificate
+        sockets = [sock.fileno() for sock in (*slot.sockets, *slot.secure)]
+        pair = [tls.chain, tls.key] if tls is not None and slot.secure else []
+        self._send(slot, configure, [slot.descriptor, self._table, *sockets, *pair])
         if self._state is not None:
             self._tell(slot, self._state)
 
@@ -350,11 +389,3 @@ class WorkerPool:
             self._failed(sentence)
         delay = _BACK_OFF[min(slot.failures, len(_BACK_OFF)) - 1]
         slot.timer = self._loop.call_later(delay, self._start, slot)
-
-
-def _environment() -> dict[str, str]:
-    """Give an environment in which a fresh interpreter finds this package, also when it is not installed."""
-    folder = str(Path(ptrd.__file__).parent.parent)
-    if folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
-        return dict(os.environ)
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))}

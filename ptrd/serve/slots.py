@@ -41,11 +41,12 @@ class State:
 
 
 class Slot:
-    """A place for a worker: its sockets and counters, and who has it now."""
+    """A place for a worker: its sockets, those for TLS and its counters, and who has it now."""
 
-    def __init__(self, number: int, sockets: list[socket.socket]) -> None:
+    def __init__(self, number: int, sockets: list[socket.socket], secure: list[socket.socket]) -> None:
         self.number = number
         self.sockets = sockets
+        self.secure = secure
         self.descriptor, self.counts = make_block()
         self.process: subprocess.Popen[bytes] | None = None
         self.channel: Channel | None = None

@@ -42,25 +42,48 @@ class Address(NamedTuple):
 
 
 class Listening:
-    """The sockets, by worker: `shares[i]` are read by worker i only. Kept open here while workers come and go."""
+    """The sockets, by worker: `shares[i]` are read by worker i only. Kept open here while workers come and go.
+
+    `secure[i]` are those of worker i for DNS over TLS, once `add_tls` has opened them.
+    """
 
     def __init__(self, shares: list[list[socket.socket]]) -> None:
         self.shares = [share for share in shares if share]
-        if any(len(share) > _MOST for share in self.shares):
+        self.secure: list[list[socket.socket]] = [[] for _ in self.shares]
+        self._check()
+
+    def add_tls(self, listen: Iterable[tuple[str, int]], options: ServeOptions) -> None:
+        """Open a TCP socket for TLS on each address for each worker. Raises ServeError as `open_sockets` does."""
+        try:
+            for host, port in listen:
+                family, address = _resolve(host, port)
+                self.secure[0].append(_open(address, family, TCP, options, key="tls.listen"))
+            _join(self.secure, options)
+        except BaseException:
             self.close()
-            raise ServeError(f"a worker would have more than {_MOST} sockets; listen on fewer addresses")
+            raise
+        self._check()
 
     @property
     def addresses(self) -> list[Address]:
-        """Give the addresses, in order, each once."""
-        every = (Address(*sock.getsockname()[:2]) for share in self.shares for sock in share)
-        return list(dict.fromkeys(every))
+        """Give the addresses for UDP and TCP, in order, each once."""
+        return _addresses(self.shares)
+
+    @property
+    def tls_addresses(self) -> list[Address]:
+        """Give the addresses for TLS, in order, each once."""
+        return _addresses(self.secure)
 
     def close(self) -> None:
         """Close the sockets here; workers have their own descriptors of them."""
-        for share in self.shares:
+        for share in (*self.shares, *self.secure):
             for sock in share:
                 sock.close()
+
+    def _check(self) -> None:
+        if any(len(share) + len(secure) > _MOST for share, secure in zip(self.shares, self.secure, strict=True)):
+            self.close()
+            raise ServeError(f"a worker would have more than {_MOST} sockets; listen on fewer addresses")
 
 
 def open_sockets(options: ServeOptions) -> Listening:
@@ -73,16 +96,7 @@ def open_sockets(options: ServeOptions) -> Listening:
     try:
         for host, port in options.listen:
             shares[0] += _open_pair(host, port, options)
-        if workers > 1:
-            for sock in shares[0]:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            for share in shares[1:]:
-                for first in shares[0]:
-                    share.append(_open(first.getsockname(), first.family, first.type, options, join=True))
-        for share in shares:
-            for sock in share:
-                if sock.type == TCP:
-                    sock.listen(options.tcp_backlog)
+        _join(shares, options)
     except BaseException:
         for share in shares:
             for sock in share:
@@ -118,13 +132,37 @@ def is_wildcard(sock: socket.socket) -> bool:
     return sock.getsockname()[0] in {"0.0.0.0", "::"}  # noqa: S104 - asked, not bound
 
 
-def _open_pair(host: str, port: int, options: ServeOptions) -> list[socket.socket]:
-    """Open the first UDP and TCP socket of an address."""
+def _join(shares: list[list[socket.socket]], options: ServeOptions) -> None:
+    """Give the other workers sockets that join those of the first, and have TCP listen."""
+    if len(shares) > 1:
+        for sock in shares[0]:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for share in shares[1:]:
+            for first in shares[0]:
+                share.append(_open(first.getsockname(), first.family, first.type, options, join=True))
+    for share in shares:
+        for sock in share:
+            if sock.type == TCP:
+                sock.listen(options.tcp_backlog)
+
+
+def _addresses(shares: list[list[socket.socket]]) -> list[Address]:
+    every = (Address(*sock.getsockname()[:2]) for share in shares for sock in share)
+    return list(dict.fromkeys(every))
+
+
+def _resolve(host: str, port: int) -> tuple[int, Sequence[object]]:
+    """Give the family and the socket address of a numeric address. Raises ServeError."""
     try:
         found = socket.getaddrinfo(host, port, type=UDP, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         raise ServeError(f"cannot listen on {host!r}: it is no IPv4 or IPv6 address") from None
-    family, _, _, _, address = found[0]
+    return found[0][0], found[0][4]
+
+
+def _open_pair(host: str, port: int, options: ServeOptions) -> list[socket.socket]:
+    """Open the first UDP and TCP socket of an address."""
+    family, address = _resolve(host, port)
     for _ in range(_ATTEMPTS if port == 0 else 1):
         datagrams = _open(address, family, UDP, options)
         try:
@@ -145,8 +183,12 @@ def _open(
     options: ServeOptions,
     *,
     join: bool = False,
+    key: str = "listen",
 ) -> socket.socket:
-    """Open and bind one socket, into the group of those that are there with `join`. Raises ServeError."""
+    """Open and bind one socket, into the group of those that are there with `join`. Raises ServeError.
+
+    `key` is where the operator wrote the address.
+    """
     sock = None
     try:
         sock = socket.socket(family, kind)
@@ -162,7 +204,7 @@ def _open(
     except OSError as error:
         if sock is not None:
             sock.close()
-        raise _explain(error, str(address[0]), int(str(address[1])), kind) from None
+        raise _explain(error, str(address[0]), int(str(address[1])), kind, key) from None
     return sock
 
 
@@ -204,13 +246,13 @@ def _group(sock: socket.socket) -> tuple[int, str]:
     return sock.family, str(sock.getsockname())
 
 
-def _explain(error: OSError, host: str, port: int, kind: int) -> ServeError:
+def _explain(error: OSError, host: str, port: int, kind: int, key: str = "listen") -> ServeError:
     """Say what is wrong with an address, and what to do."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     where = f"cannot listen on {where} ({'UDP' if kind == UDP else 'TCP'})"
     if error.errno == errno.EADDRINUSE:
         return BusyError(
-            f"{where}: it is in use; `ss -lnp 'sport = :{port}'` shows by whom: stop that or change `listen`"
+            f"{where}: it is in use; `ss -lnp 'sport = :{port}'` shows by whom: stop that or change `{key}`"
         )
     if error.errno in {errno.EACCES, errno.EPERM}:
         return ServeError(
@@ -219,5 +261,5 @@ def _explain(error: OSError, host: str, port: int, kind: int) -> ServeError:
         )
     if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
         off = ", or IPv6 is off" if ":" in host else ""
-        return ServeError(f"{where}: no interface of this machine has that address{off}; add it or change `listen`")
+        return ServeError(f"{where}: no interface of this machine has that address{off}; add it or change `{key}`")
     return ServeError(f"{where}: {error.strerror}")

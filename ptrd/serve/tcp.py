@@ -1,9 +1,9 @@
 """DNS over TCP (RFC 7766): pipelined queries, answers as they come, length and message in one write.
 
 What a worker spends on TCP between two looks at UDP is bounded, however many connections are busy: they take turns.
-What a client can make us hold is bounded too: while it leaves answers unread, its queries are not read. A connection
-is *active* when a whole query is answered or answers were taken; one byte now and then does not count. At the cap the
-one that is longest inactive is closed; a new one is never refused.
+What a client can make us hold is bounded too: while it leaves answers unread, or enough of its queries wait, nothing
+is read. A connection is *active* when a whole query is answered or answers were taken; one byte now and then does not
+count. At a cap the one that is longest inactive is closed, of all or of the client; a new one is never refused.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections import OrderedDict, deque
+from collections import deque
 from time import perf_counter_ns, time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from ptrd.metrics import (
     ANSWERS,
     CLOSED_CAP,
     CLOSED_CLIENT,
+    CLOSED_CLIENT_CAP,
     CLOSED_IDLE,
     CLOSED_MALFORMED,
+    CLOSED_NO_QUERY,
     CLOSED_STOP,
     CLOSED_UNREAD,
     LATENCY_SUM_TCP,
@@ -37,22 +39,39 @@ from ptrd.metrics import (
     extended_rcode,
 )
 from ptrd.serve.live import count_failure
+from ptrd.serve.roll import Roll
 
 if TYPE_CHECKING:
+    import ssl
+
     from ptrd.serve.live import Live, Respond
     from ptrd.serve.options import ServeOptions
 
+TRANSPORT_TCP: Final = 1  # as the engine numbers them; UDP is 0, TLS is 2
 TURN: Final = 64  # queries between two looks at UDP, over all connections
-_SHARE: Final = 16  # of them, one connection's, before the next has its turn
+SHARE: Final = 16  # of them, one connection's, before the next has its turn
 _ENOUGH: Final = 65536  # bytes of answers that end a connection's share
 _READ: Final = 16384  # bytes a read; with whole queries in hand and as many bytes, reading waits
-_ACCEPT: Final = 64  # connections accepted a wake-up
+_ACCEPT: Final = 32  # connections accepted a wake-up, each listener
 
 
 class Connections:
-    """The TCP connections of a worker. `most` is the cap."""
+    """The TCP connections of a worker, with TLS or without. `most` is the cap, `most_each` that of one client.
 
-    def __init__(self, live: Live, respond: Respond, counts: memoryview, options: ServeOptions, most: int) -> None:
+    `context` is what a TLS connection that begins takes.
+    """
+
+    context: ssl.SSLContext | None = None
+
+    def __init__(
+        self,
+        live: Live,
+        respond: Respond,
+        counts: memoryview,
+        options: ServeOptions,
+        most: int,
+        most_each: int | None = None,
+    ) -> None:
         self.live = live
         self.respond = respond
         self.counts = counts
@@ -60,41 +79,46 @@ class Connections:
         self.loop = asyncio.get_running_loop()
         self.buffer = memoryview(bytearray(_READ))  # every connection reads into it; nothing stays there
         self.busy: deque[Connection] = deque()
-        self.open: OrderedDict[Connection, float] = OrderedDict()  # by last activity, the oldest first
+        self.open: Roll[Connection] = Roll(options.tcp_first_query_seconds, options.tcp_idle_seconds)
         self._most = most
+        self._most_each = options.tcp_connections_per_client if most_each is None else most_each
         self._draining = False
         self._none_open = asyncio.Event()
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
 
-    async def listen(self, sock: socket.socket) -> None:
-        """Accept connections from a listening socket."""
-        server = await self.loop.create_server(lambda: Connection(self, sock.family), sock=sock, backlog=_ACCEPT)
+    async def listen(self, sock: socket.socket, kind: type[Connection] | None = None) -> None:
+        """Accept connections of a kind, by default plain ones, from a listening socket."""
+        make = kind or Connection
+        server = await self.loop.create_server(lambda: make(self, sock.family), sock=sock, backlog=_ACCEPT)
         sock.listen(self.options.tcp_backlog)  # asyncio takes one number for both: accepts a wake-up, and the queue
         self._servers.append(server)
 
-    def admit(self, connection: Connection) -> None:
+    def admit(self, connection: Connection, client: bytes) -> None:
         """Count a new connection in, and make room for it."""
         self.counts[TCP_ACCEPTED] += 1
-        self.open[connection] = self.loop.time()
+        self.open.add(connection, client, self.loop.time())
         self.counts[TCP_OPEN] = len(self.open)
+        if self.open.count(client) > self._most_each:
+            self.open.oldest_of(client).abort(CLOSED_CLIENT_CAP)
         if len(self.open) > self._most:
-            next(iter(self.open)).abort(CLOSED_CAP)
+            self.open.oldest().abort(CLOSED_CAP)
         self._none_open.clear()
-        if self._sweeper is None:
-            self._sweeper = self.loop.call_later(self.options.tcp_idle_seconds, self._sweep)
+        self._plan_sweep()
         if self._draining:
             connection.finish()
 
     def touch(self, connection: Connection) -> None:
         """Note that a connection is active."""
-        if connection in self.open:
-            self.open[connection] = self.loop.time()
-            self.open.move_to_end(connection)
+        now = self.loop.time()
+        self.open.touch(connection, now)
+        if self._sweep_at > now + self.options.tcp_idle_seconds:  # planned for new ones, who may have more patience
+            self._plan_sweep()
 
     def release(self, connection: Connection, reason: int) -> None:
         """Count a connection out, the first time."""
-        if self.open.pop(connection, None) is not None:
+        if self.open.remove(connection):
             self.counts[reason] += 1
             self.counts[TCP_OPEN] = len(self.open)
         if not self.open:
@@ -131,47 +155,63 @@ class Connections:
         left = TURN
         while self.busy and left > 0:
             connection = self.busy.popleft()
-            left -= connection.answer(min(_SHARE, left))
+            left -= connection.answer(min(SHARE, left))
             if connection.queued:
                 self.busy.append(connection)
         if self.busy:
             self.loop.call_soon(self._take_turn)
 
+    def _plan_sweep(self) -> None:
+        """See to it that somebody looks when the next connection may be overdue."""
+        deadline = self.open.next_deadline()
+        if deadline is None or (self._sweeper is not None and self._sweep_at <= deadline):
+            return
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._sweep_at = deadline
+        self._sweeper = self.loop.call_at(deadline, self._sweep)
+
     def _sweep(self) -> None:
-        """Close the connections that have been inactive for too long; look again when the next may be."""
-        limit = self.loop.time() - self.options.tcp_idle_seconds
-        for connection, active in list(self.open.items()):
-            if active > limit:
-                break
-            connection.expire()
-            self.touch(connection)
+        """Close the connections that have been inactive for too long."""
+        now = self.loop.time()
         self._sweeper = None
-        if self.open:
-            oldest = next(iter(self.open.values()))
-            self._sweeper = self.loop.call_at(oldest + self.options.tcp_idle_seconds, self._sweep)
+        for connection in self.open.overdue(now):
+            connection.expire()
+            self.open.postpone(connection, now)
+        self._plan_sweep()
 
 
 class Connection(asyncio.BufferedProtocol):
     """One connection."""
 
+    transports: ClassVar = (TCP4, TCP6)  # as they are counted
+    number: ClassVar = TRANSPORT_TCP  # as the engine knows it
+    latency: ClassVar = (LATENCY_TCP, LATENCY_SUM_TCP)
+
     __slots__ = (
         "_all",
         "_ended",
+        "_patience_over",
         "_paused",
         "_peer",
         "_queries",
         "_reason",
         "_received",
+        "_surveyed",
         "_transport",
+        "_whole",
         "queued",
         "unread",
     )
 
     def __init__(self, connections: Connections, family: int) -> None:
         self._all = connections
-        self._queries = QUERIES + 32 * (TCP6 if family == socket.AF_INET6 else TCP4)
+        self._queries = QUERIES + 32 * self.transports[family == socket.AF_INET6]
         self._received = bytearray()
+        self._whole = 0  # queries that are whole in it, counted to the cap
+        self._surveyed = 0  # where the last of them ends
         self._reason = CLOSED_CLIENT
+        self._patience_over = CLOSED_NO_QUERY  # the reason when it is inactive for too long
         self._ended = False  # the client will send no more
         self._paused = False
         self.queued = False  # has whole queries, and its turn comes
@@ -182,11 +222,11 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._peer = transport.get_extra_info("peername")
         self._transport.set_write_buffer_limits(high=self._all.options.tcp_unsent_bytes)
-        self._all.admit(self)
+        self._all.admit(self, client_of(self._peer[0]))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """End; nothing can be sent any more."""
-        self._received.clear()
+        self._forget()
         self._all.release(self, self._reason)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
@@ -225,11 +265,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.is_closing() or self.unread:
             self.abort(CLOSED_UNREAD)
         elif not self.queued:  # else it waits for us, not we for it
-            self._close(CLOSED_IDLE)
+            self._close(self._patience_over)
 
     def abort(self, reason: int) -> None:
         """Close at once."""
-        self._received.clear()
+        self._forget()
         self._all.release(self, reason)
         self._transport.abort()
 
@@ -238,28 +278,36 @@ class Connection(asyncio.BufferedProtocol):
         self.queued = False
         received, live, counts = self._received, self._all.live, self._all.counts
         replies: list[bytes] = []
+        most = min(most, self._whole)
         at = size = number = 0
         began = perf_counter_ns()
         date = time()
-        while number < most and size < _ENOUGH and (end := _end_of_message(received, at)):
+        while number < most and size < _ENOUGH:
+            end = at + 2 + (received[at] << 8 | received[at + 1])
             number += 1
             wire = self._answer_one(live, bytes(received[at + 2 : end]), counts, date)
             at = end
             if not wire:  # no DNS, or no query: nothing good will follow
                 self._reason = CLOSED_MALFORMED
                 self._ended = True
-                at = len(received)
+                received.clear()
+                at = self._whole = self._surveyed = 0
                 break
             replies += (len(wire).to_bytes(2, "big"), wire)
             size += len(wire) + 2
-        del received[:at]
+        if at:
+            del received[:at]
+            self._whole -= number
+            self._surveyed -= at
         if replies:
+            self._patience_over = CLOSED_IDLE
             self._all.touch(self)
-            self._transport.write(b"".join(replies))
+            self._write(b"".join(replies))
         if number:
             spent = perf_counter_ns() - began
-            counts[LATENCY_TCP + (spent // number).bit_length()] += number
-            counts[LATENCY_SUM_TCP] += spent
+            histogram, total = self.latency
+            counts[histogram + (spent // number).bit_length()] += number
+            counts[total] += spent
         self._proceed(enqueue=False)
         return number
 
@@ -267,29 +315,45 @@ class Connection(asyncio.BufferedProtocol):
         """Decide what comes next: a turn, more reading, or the end."""
         if self._transport.is_closing():
             return
-        whole = _end_of_message(self._received, 0) > 0
+        most = self._all.options.tcp_queries_in_flight
+        received, whole, at = self._received, self._whole, self._surveyed
+        size = len(received)
+        while whole < most and at + 2 <= size and (end := at + 2 + (received[at] << 8 | received[at + 1])) <= size:
+            whole += 1
+            at = end
+        self._whole, self._surveyed = whole, at
         if whole and not self.unread and not self.queued:
             self.queued = True
             if enqueue:
                 self._all.enqueue(self)
         if not whole and self._ended:
             self._close(self._reason)
-        elif whole and not self._paused and len(self._received) >= _READ:
-            self._paused = True
+            return
+        enough = self.unread or whole >= most or (whole > 0 and size >= _READ)
+        if enough and not self._paused:
             self._transport.pause_reading()
-        elif self._paused and not whole:
-            self._paused = False
+        elif self._paused and not enough:
             self._transport.resume_reading()
+        self._paused = enough
+
+    def _write(self, data: bytes) -> None:
+        """Send answers, each with its length before it (RFC 7766, 8)."""
+        self._transport.write(data)
 
     def _close(self, reason: int) -> None:
         """Close when the client has taken its answers."""
         self._reason = reason
         self._transport.close()
 
+    def _forget(self) -> None:
+        """Forget what has been received."""
+        self._received.clear()
+        self._whole = self._surveyed = 0
+
     def _answer_one(self, live: Live, data: bytes, counts: memoryview, date: float) -> bytes:
-        tcp = True
+        respond = self._all.respond
         try:
-            wire, source, qtype, number = self._all.respond(live.snapshot, live.options, data, tcp, self._peer, date)
+            wire, source, qtype, number = respond(live.snapshot, live.service, data, self.number, self._peer, date)
         except Exception:  # noqa: BLE001 - counted and logged; the others go on
             count_failure(counts, data)
             return b""
@@ -308,9 +372,8 @@ class Connection(asyncio.BufferedProtocol):
         return wire
 
 
-def _end_of_message(received: bytearray, at: int) -> int:
-    """Give where the message ends whose length stands at `at`, 0 when it is not all there."""
-    if len(received) < at + 2:
-        return 0
-    end = at + 2 + (received[at] << 8 | received[at + 1])
-    return end if end <= len(received) else 0
+def client_of(host: str) -> bytes:
+    """Give what stands for a client: its IPv4 address, or the /64 of its IPv6 address, which may name an interface."""
+    if ":" in host:
+        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8]
+    return socket.inet_aton(host)

@@ -46,13 +46,13 @@ def make_reader(sock: socket.socket, live: Live, respond: Respond, counts: memor
     queries = QUERIES + 32 * (UDP6 if sock.family == socket.AF_INET6 else UDP4)
     recvfrom, recvmsg, sendto, sendmsg = sock.recvfrom, sock.recvmsg, sock.sendto, sock.sendmsg
     space = socket.CMSG_SPACE(20)  # struct in6_pktinfo
-    qtypes, clock, batch, tcp = QTYPE_SLOTS, perf_counter_ns, range(BATCH), False
+    qtypes, clock, batch = QTYPE_SLOTS, perf_counter_ns, range(BATCH)
     asked: list[tuple[int, int, bytes]] = []  # the address of the query before; most come to one
     ancillary, source_address = asked, asked
 
     def read_batch() -> int:
         nonlocal asked, ancillary, source_address
-        snapshot, options, ranges = live.snapshot, live.options, live.ranges
+        snapshot, service, ranges = live.snapshot, live.service, live.ranges
         handled = 0
         began = before = clock()
         date = time()
@@ -69,7 +69,7 @@ def make_reader(sock: socket.socket, live: Live, respond: Respond, counts: memor
                 continue
             try:
                 if peer[1]:
-                    wire, source, qtype, number = respond(snapshot, options, data, tcp, peer, date)
+                    wire, source, qtype, number = respond(snapshot, service, data, 0, peer, date)
                     counts[queries + qtypes[qtype]] += 1
                     if wire:
                         if wildcard:

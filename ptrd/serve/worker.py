@@ -5,7 +5,9 @@ nothing: the supervisor says what to serve and when to stop. Signals that a term
 processes are ignored here, since the supervisor gets them too.
 
 From the supervisor (`sequence` counts these messages, each is acknowledged by it):
-    configure  slot, serve, engine, connections; descriptors: counters, then the sockets
+    configure  slot, serve, engine, secret, connections, connections_per_client, tls; descriptors: counters, table of
+               limits, the sockets, `tls` of them for TLS, and then certificate and key when there is one
+    certificate  sequence; descriptors: certificate, key. For TLS connections that begin from here on
     image      sequence, revision, later; descriptors: image, range counters. Live with the `later` changes behind it
     changes    sequence, revision, changes
     probe      sequence
@@ -33,12 +35,17 @@ from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd import PtrdError
-from ptrd.engine.responder import Options, respond
+from ptrd.engine.options import Options
+from ptrd.engine.responder import respond
+from ptrd.engine.service import Service
+from ptrd.logs import write_logs
 from ptrd.metrics import map_block, map_ranges
 from ptrd.serve.channel import Channel, read_change
+from ptrd.serve.confine import confine_worker
 from ptrd.serve.live import Live
 from ptrd.serve.options import ServeOptions, read_options
 from ptrd.serve.tcp import Connections
+from ptrd.serve.tls import TlsConnection, make_context
 from ptrd.serve.udp import BATCH, make_reader
 from ptrd.snapshot.image import open_image
 
@@ -46,23 +53,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ptrd.serve.channel import Message
-    from ptrd.serve.live import Respond
+    from ptrd.serve.live import MakeService, Respond
 
 IGNORED_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SPARE_FILES: Final = 128  # descriptors that are no connections
+_SPARE_FILES: Final = 512  # that are neither, or are connections above the cap for the moment until others are closed
 _PROBE: Final = pack(">HHHHHH", 0x7074, 0, 1, 0, 0, 0)
+_NEWS: Final = 1.0  # seconds between two looks
 _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Serves what the supervisor says. `open_image` makes a snapshot of a map, `read_engine` options of a text."""
+    """Serves what the supervisor says.
 
-    def __init__(
-        self, respond: Respond, open_image: Callable[[mmap.mmap], Any], read_engine: Callable[[str], Any]
-    ) -> None:
+    `open_image` makes a snapshot of a map; `make_service` makes the engine's service of a text, the table of limits
+    that workers share, and its secret.
+    """
+
+    def __init__(self, respond: Respond, open_image: Callable[[mmap.mmap], Any], make_service: MakeService) -> None:
         self._respond = respond
         self._open_image = open_image
-        self._read_engine = read_engine
+        self._make_service = make_service
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,6 +81,7 @@ class Worker:
         self._later = 0
         self._reading = False
         self._sockets: list[socket.socket] = []
+        self._secure: list[socket.socket] = []
         self._readers: list[tuple[socket.socket, Callable[[], int]]] = []
 
     async def run(self, channel: socket.socket) -> int:
@@ -84,6 +95,7 @@ class Worker:
                 "configure": self._configure,
                 "image": self._take_image,
                 "changes": self._take_changes,
+                "certificate": self._take_certificate,
                 "probe": self._take_probe,
                 "stop": self._take_stop,
             }[message["type"]]
@@ -101,27 +113,37 @@ class Worker:
 
     def _configure(self, message: Message, descriptors: list[int]) -> None:
         self._slot = message["slot"]
-        logging.basicConfig(format=f"ptrd: worker {self._slot}: %(message)s")
         with contextlib.suppress(OSError):
             Path("/proc/self/comm").write_text(f"ptrd-worker{self._slot}", encoding="ascii")
         self._counts = map_block(descriptors[0])
-        self._engine = self._read_engine(message["engine"])
+        table = map_block(descriptors[1])
+        self._service = self._make_service(message["engine"], table, bytes.fromhex(message["secret"]))
         options = read_options(ServeOptions, message["serve"])
-        most = _allow_files(message["connections"])
-        self._connections = Connections(self._live, self._respond, self._counts, options, most)
-        self._sockets = [socket.socket(fileno=os.dup(descriptor)) for descriptor in descriptors[1:]]
+        write_logs(options.log_format, f"worker {self._slot}")
+        most = _allow_files(message["connections"], len(descriptors))
+        self._connections = Connections(
+            self._live, self._respond, self._counts, options, most, message["connections_per_client"]
+        )
+        end = len(descriptors)
+        if message["tls"]:
+            end -= 2
+            self._connections.context = make_context(*descriptors[end:])
+        sockets = [socket.socket(fileno=os.dup(descriptor)) for descriptor in descriptors[2:end]]
+        plain = len(sockets) - message["tls"]
+        self._sockets, self._secure = sockets[:plain], sockets[plain:]
         self._readers = [
             (sock, make_reader(sock, self._live, self._respond, self._counts))
             for sock in self._sockets
             if sock.type == socket.SOCK_DGRAM
         ]
+        confine_worker(most + len(descriptors) + _SPARE_FILES)
         self._channel.send({"type": "ready"})
 
     def _take_image(self, message: Message, descriptors: list[int]) -> None:
         self._next, self._later = None, message["later"]
         try:
             image = mmap.mmap(descriptors[0], 0, prot=mmap.PROT_READ)
-            self._next = Live(self._open_image(image), self._engine, map_ranges(descriptors[1], self._slot))
+            self._next = Live(self._open_image(image), self._service, map_ranges(descriptors[1], self._slot))
         except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot goes on being served
             self._refuse(message, error)
             return
@@ -150,17 +172,34 @@ class Worker:
         if self._later or self._next is None:
             return
         live, fresh = self._live, self._next
-        live.snapshot, live.options, live.ranges = fresh.snapshot, fresh.options, fresh.ranges
+        live.snapshot, live.service, live.ranges = fresh.snapshot, fresh.service, fresh.ranges
         self._next = None
         self._acknowledge(message)
         if not self._reading:
             self._reading = True
+            self._tell_news()
             for sock, read in self._readers:
                 self._loop.add_reader(sock.fileno(), read)
             for sock in self._sockets:
                 if sock.type == socket.SOCK_STREAM:
                     self._start(self._connections.listen(sock))
+            for sock in self._secure:
+                self._start(self._connections.listen(sock, TlsConnection))
         self._loop.call_soon(_tidy)
+
+    def _tell_news(self) -> None:
+        """Log what the engine has to say, from now on."""
+        self._loop.call_later(_NEWS, self._tell_news)
+        for sentence in self._live.service.take_news(self._live.snapshot):
+            _log.warning("%s", sentence)
+
+    def _take_certificate(self, message: Message, descriptors: list[int]) -> None:
+        try:
+            self._connections.context = make_context(*descriptors)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the one before stays in use
+            self._refuse(message, error)
+            return
+        self._acknowledge(message)
 
     def _take_probe(self, message: Message, _: list[int]) -> None:
         self._acknowledge(message, ok=self._reading and self._probe())
@@ -169,8 +208,7 @@ class Worker:
         """Ask ourselves for the SOA of a zone, or for anything when there is no zone."""
         zones = self._live.snapshot.zones
         query = _PROBE + (zones[0].origin if zones else b"\0") + b"\0\6\0\1"
-        tcp = False
-        wire = self._respond(self._live.snapshot, self._live.options, query, tcp)[0]
+        wire = self._respond(self._live.snapshot, self._live.service, query, 0)[0]
         return wire[:2] == query[:2] and (not zones or wire[3] & 15 == 0)
 
     def _take_stop(self, message: Message, _: list[int]) -> None:
@@ -210,7 +248,7 @@ def run_worker(
     channel: socket.socket,
     respond: Respond,
     open_image: Callable[[mmap.mmap], Any],
-    read_engine: Callable[[str], Any],
+    make_service: MakeService,
 ) -> int:
     """Be a worker, with this end of a channel; gives the exit status."""
     for number in IGNORED_SIGNALS:
@@ -218,7 +256,7 @@ def run_worker(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)  # blocked by the supervisor until here
 
     async def run() -> int:
-        return await Worker(respond, open_image, read_engine).run(channel)
+        return await Worker(respond, open_image, make_service).run(channel)
 
     return asyncio.run(run())
 
@@ -229,21 +267,21 @@ def main() -> int:
         socket.socket(fileno=int(sys.argv[1])),
         respond,
         lambda image: open_image(image, verify=False),  # the supervisor has verified it
-        lambda text: read_options(Options, text),
+        lambda text, table, secret: Service(read_options(Options, text), table, secret),
     )
 
 
-def _allow_files(connections: int) -> int:
-    """Raise the limit of open files to what the connections need, and give how many connections it allows."""
+def _allow_files(connections: int, sockets: int) -> int:
+    """Raise the limit of open files to what connections and sockets need; give how many connections it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _SPARE_FILES
+    wanted = connections + sockets + _SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it
             resource.setrlimit(
                 resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
             )
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return max(1, min(connections, soft - _SPARE_FILES))
+        return max(1, min(connections, soft - sockets - _SPARE_FILES))
     return connections
 
 

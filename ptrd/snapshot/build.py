@@ -185,7 +185,12 @@ def _assemble(
             "inputs": [source for source, _ in segments],
             "settings": settings.hex(),
             "zones": [
-                {"place": zone.place, "records": zone.records, "forward": [_dump(prefix) for prefix, _ in zone.forward]}
+                {
+                    "place": zone.place,
+                    "records": zone.records,
+                    "forward": [_dump(prefix) for prefix, _ in zone.forward],
+                    "access": zone.access,
+                }
                 for zone in zones
             ],
             "ranges": [[item.place, item.text] for _, item in ranges],

@@ -26,7 +26,7 @@ from typing import Final
 
 from ptrd import PtrdError
 
-VERSION: Final = 2
+VERSION: Final = 3
 MAGIC: Final = b"ptrdimg\n"
 SEGMENT_MAGIC: Final = b"ptrdseg\n"
 
@@ -56,6 +56,8 @@ NODE_CNAME: Final = 8
 # A zone has names below cuts or DNAMEs, or wildcards: its misses need the walk.
 ZONE_CUTS: Final = 1
 ZONE_WILDCARDS: Final = 2
+# Not everybody is answered from the zone: its rules are in `about`.
+ZONE_ACCESS: Final = 4
 
 # zone entry: origin (offset and length in the pool), labels in it, address version or 0, prefix length, covers (0/1),
 # address (big-endian), trie entry, serial, segment, block in the segment, flags of the block, SOA record (offset and

@@ -51,6 +51,7 @@ class OutlinedZone:
             (Prefix(version, int(number, 16), length), Place(path, line, column))
             for version, number, length, line, column in outline["forward"]
         ]
+        self.access: list[list[int]] = outline["access"]
         self.trie_entry = 0
         self.serial = 0
         self.first_range = 0

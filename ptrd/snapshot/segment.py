@@ -23,6 +23,7 @@ from ptrd.snapshot.layout import (
     RRSET,
     SEGMENT_HEADER,
     SEGMENT_MAGIC,
+    ZONE_ACCESS,
     ZONE_CUTS,
     ZONE_WILDCARDS,
 )
@@ -62,6 +63,7 @@ def compile_segment(path: str, zones: list[Zone]) -> bytes:
             offsets.append(at)
             at += len(part)
         parts += arrays
+        flags |= ZONE_ACCESS if zone.access else 0
         blocks.append(BLOCK.pack(*offsets, len(order), len(starts) - 1, flags))
         outlines.append(_outline(zone, digest))
     outline = json.dumps({"path": path, "zones": outlines}, separators=(",", ":")).encode()
@@ -259,6 +261,7 @@ def _outline(zone: Zone, digest: bytes) -> dict[str, object]:
         ],
         "holes": [_dump_prefix(hole) for hole in holes],
         "forward": [[*_dump_prefix(prefix), place.line, place.column] for prefix, place in zone.forward],
+        "access": zone.access,
     }
 
 

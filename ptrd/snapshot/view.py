@@ -10,6 +10,7 @@ from copy import copy
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+from ptrd.records.access import AccessList
 from ptrd.records.cuts import owner_of
 from ptrd.records.model import Prefix
 from ptrd.snapshot.forward import ForwardIndex, makes_names_in
@@ -38,7 +39,7 @@ _LENGTHS: Final = tuple(length.to_bytes(2, "big") for length in range(256))
 class Range:
     """A range that has been asked for once."""
 
-    __slots__ = ("_head", "prefix", "render", "template", "ttl", "zone")
+    __slots__ = ("_head", "prefix", "render", "template", "text", "ttl", "zone")
 
     def __init__(self, zone: int, ttl: int, template: Template) -> None:
         self.zone = zone
@@ -46,6 +47,7 @@ class Range:
         self.template = template
         self.prefix = template.prefix
         self.render = template.render
+        self.text = template.text.encode()
         self._head = write_record(PTR, ttl, b"")[:-2]
 
     def pointer(self, number: int) -> bytes:
@@ -98,7 +100,9 @@ class Snapshot:
                 Prefix(version, int(text, 16), length) for version, text, length in about["zones"][number]["forward"]
             ]
             origin = buffer[at : at + fields[1]]
-            zone = ServedZone(self, number, origin, fields, segments[fields[9]][0], forward)
+            rules = about["zones"][number]["access"]
+            access = AccessList(map(tuple, rules)) if rules else None
+            zone = ServedZone(self, number, origin, fields, segments[fields[9]][0], forward, access)
             self.zones.append(zone)
             self.zones_by_name[zone.origin] = zone
             if zone.covers and zone.prefix is not None:

@@ -30,6 +30,7 @@ from ptrd.wire.writer import RRset, split_records, write_record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ptrd.records.access import AccessList
     from ptrd.snapshot.view import Snapshot
 
 
@@ -50,6 +51,7 @@ class ServedZone:
     """One zone of a snapshot. Names passed in are lower case and relative to the zone (without its own labels)."""
 
     __slots__ = (
+        "access",
         "base_length",
         "buckets",
         "buffer",
@@ -81,6 +83,7 @@ class ServedZone:
         fields: tuple[Any, ...],
         segment: int,
         forward: list[Prefix],
+        access: AccessList | None,
     ) -> None:
         self.labels: int = fields[2]
         self.version: int = fields[3]
@@ -106,6 +109,7 @@ class ServedZone:
         self.starts = view[segment + starts : segment + starts + 4 * (self.buckets + 1)].cast("I")
         self.slots = view[segment + slots : segment + slots + 4 * count].cast("I")
         self.forward = forward
+        self.access = access
         soa += snapshot.pool_at
         self.soa = RRset(origin, 1, snapshot.buffer[soa : soa + soa_size])
         _, ttl, rdata = split_records(self.soa.records)[0]

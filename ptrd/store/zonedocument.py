@@ -27,13 +27,17 @@ from ptrd.store.yamlevents import (
     read_node,
     refuse_properties,
 )
+from ptrd.store.zoneaccess import read_access
 from ptrd.store.zoneapex import DEFAULT_SOA, read_origin, read_soa
 from ptrd.store.zoneranges import read_defaults, read_delegations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEYS: Final = ("zone", "ttl", "soa", "ns", "covers", "records", "defaults", "delegations", "forward", "rrsets")
+_KEYS: Final = (
+    *("zone", "ttl", "soa", "ns", "covers", "records", "defaults", "delegations", "forward", "rrsets"),
+    "access",
+)
 _TTL: Final = 3600
 
 
@@ -103,6 +107,7 @@ def build_zone(document: Document, report: Report, limit: int) -> Zone | None:
     zone.defaults = read_defaults(document.value("defaults"), zone, report)
     zone.delegations = read_delegations(document.value("delegations"), zone, places, report)
     zone.forward = _read_forward(document.value("forward"), report)
+    zone.access = read_access(document.value("access"), report)
     _place_records(document, zone, report)
     if origin is None:
         return None

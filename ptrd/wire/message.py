@@ -15,6 +15,7 @@ from ptrd import PtrdError
 from ptrd.wire.rrtypes import OPT, TSIG
 
 _FIXED: Final = Struct(">HHIH")
+_COUNTS: Final = Struct(">HHHH")
 
 
 class RestError(PtrdError):
@@ -58,6 +59,19 @@ def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals:
     if at != len(data):
         raise RestError("trailing bytes")
     return None if opt_at < 0 else _parse_opt(data, opt_at)
+
+
+def find_opt(data: bytes) -> int:
+    """Find where the OPT record of a well-formed message begins, when it is the last record; else -1."""
+    questions, *counts = _COUNTS.unpack_from(data, 4)
+    at, start = 12, -1
+    for _ in range(questions):
+        at = _skip_name(data, at) + 4
+    for _ in range(sum(counts)):
+        start = at
+        at = _skip_name(data, at)
+        at += 10 + int.from_bytes(data[at + 8 : at + 10], "big")
+    return start if start >= 0 and data[start : start + 3] == b"\0\0\x29" else -1
 
 
 def _skip_name(data: bytes, at: int) -> int:

@@ -65,6 +65,13 @@ NAMES_IN_RDATA: Final = {
 }
 
 
+# Names of the types above that can be asked for, for who cannot load dnspython's table.
+ORDINARY: Final = {
+    A: "A", NS: "NS", CNAME: "CNAME", SOA: "SOA", PTR: "PTR", MX: "MX", TXT: "TXT", AAAA: "AAAA", SRV: "SRV",
+    DNAME: "DNAME", DS: "DS", ANY: "ANY",
+}  # fmt: skip
+
+
 class TypeNameError(PtrdError):
     """A text is not the name of a resource record type."""
 

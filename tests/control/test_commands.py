@@ -45,9 +45,9 @@ class Fleet:
         return [WorkerState(11, 1), WorkerState(12, self.revision)]
 
 
-def ask(command, request, publisher, fleet=None):
+def ask(command, request, publisher, fleet=None, renew=None):
     """Carry out one command; the reply must be something that JSON can say."""
-    commands = Commands(publisher, fleet or Fleet(), 0.0, ["127.0.0.1:53"])
+    commands = Commands(publisher, fleet or Fleet(), 0.0, ["127.0.0.1:53"], renew)
     reply = asyncio.run(commands.by_name()[command](request))
     assert json.loads(json.dumps(reply)) == reply
     return reply
@@ -98,6 +98,28 @@ def test_reload_tells_what_changed_or_what_is_wrong():
     assert reply["problems"] == ["z.yaml:1:2: error: bad", "1 more; `ptrd check` prints them all"]
 
 
+@pytest.mark.parametrize(("how", "ok"), [("", True), ("unchanged", True), ("replaced", True), ("refused", False)])
+def test_reload_tells_of_the_certificate(how, ok):
+    """A reload reads the certificate of DNS over TLS too, and fails when it is refused, though the zones are live."""
+
+    async def renew():
+        return how, "" if ok else "tls.key: gone", 2e9
+
+    good = Outcome("compiled", 1.0, 0.5, Report())
+    reply = ask("reload", {}, Publisher(serve(V4), good), renew=renew)
+    assert (reply["ok"], reply["result"]["outcome"]) == (ok, "compiled")
+    if not how:
+        assert "certificate" not in reply["result"]
+    else:
+        assert reply["result"]["certificate"]["outcome"] == how
+    if not ok:
+        assert reply["error"] == "the certificate of DNS over TLS that is in use stays: tls.key: gone"
+        assert reply["status"] == 1
+        bad = Outcome("refused", 1.0, 0.5, Report("one error"))
+        error = ask("reload", {}, Publisher(serve(V4), bad), renew=renew)["error"]
+        assert error.startswith("nothing was published: one error; the certificate of DNS over TLS")
+
+
 def test_readiness_needs_a_worker():
     """The server is ready when zones are live and some worker serves them."""
 
@@ -136,4 +158,6 @@ def test_the_greeting_can_be_followed():
     assert "[::]:53, 0.0.0.0:53 (1 worker)\n" in text
     assert "http://[::1]:80/" in text
     assert text.endswith("try: dig @127.0.0.1 -p 53 -x 192.0.2.9")
+    secure = greet(snapshot, [("::", 53)], 1, None, Path("/run/control.sock"), [("::1", 853), ("127.0.0.1", 853)])
+    assert "\n  DoT      [::1]:853, 127.0.0.1:853\n" in secure and "DoT" not in text
     assert "HTTP" not in greet(snapshot, [("::", 53)], 1, None, Path("/run/control.sock"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ptrd.control.compiler import compile_sources
-from ptrd.engine.responder import Options, respond
+from ptrd.engine.responder import Options, Service, respond
 from ptrd.snapshot.image import open_image
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ class Called:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.options = Options()
+        self.service = Service(Options())
 
     def ask(self, query: bytes, tcp: bool) -> bytes | None:  # noqa: FBT001 - as the engine's respond()
         """Give the answer, or None for silence."""
-        return respond(self.snapshot, self.options, query, tcp)[0] or None
+        return respond(self.snapshot, self.service, query, int(tcp))[0] or None
 
 
 def write_zones(folder: Path, texts: Sequence[str]) -> Path:

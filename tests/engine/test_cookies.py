@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from siphashc import siphash
 
+from ptrd.engine.clients import client_of
 from ptrd.engine.cookies import answer_cookie, is_well_formed, make_cookie
-from ptrd.engine.edns import address_of
-from ptrd.engine.responder import SOURCES, Options, respond
+from ptrd.engine.edns import UDP
+from ptrd.engine.responder import SOURCES, Options, Service, respond
+from ptrd.records.access import REFUSE
 from tests.serving import serve
 
 OLD, NEW, OTHER = (
@@ -31,18 +33,18 @@ V6 = ipaddress.ip_address("2001:db8:220:1:59de:d0f4:8769:82b8").packed
 CLIENT = bytes.fromhex("2464c4abcf10c957")
 NOW = 1559731985
 PEER = ("198.51.100.100", 4711)
-OVER_UDP = False  # the value of `tcp`
 SNAPSHOT = serve(
     "zone: 192.0.2.0/24\nsoa: {mname: a.example, rname: b.example}\nns: [a.example]\nrecords: {192.0.2.1: one.example}"
 )
 OPTIONS = Options(cookie_secrets=(OTHER, OLD), nsid=b"ns1")
+NO_REASONS = Options(extended_errors=tuple((version, 0, 0, REFUSE) for version in (4, 6)))
 
 
 def send(*options, name="1.2.0.192.in-addr.arpa", settings=OPTIONS, client=PEER, now=NOW, **more):
     """Ask with EDNS options, given as (code, data); give the reply's bytes."""
     found = [dns.edns.GenericOption(code, data) for code, data in options]
     query = dns.message.make_query(name, "PTR", use_edns=0, options=found, **more)
-    return respond(SNAPSHOT, settings, query.to_wire(), OVER_UDP, client, now)[0]
+    return respond(SNAPSHOT, Service(settings), query.to_wire(), UDP, client, now)[0]
 
 
 def options_of(wire):
@@ -144,8 +146,8 @@ def test_whatever_is_changed_a_cookie_is_not_valid(data, place, change):
 
 def test_the_address_of_a_client():
     """A socket's address is 4 or 16 bytes, its interface left out."""
-    assert address_of("198.51.100.100") == V4
-    assert address_of("fe80::1%eth0") == ipaddress.ip_address("fe80::1").packed
+    assert client_of("198.51.100.100").address == V4
+    assert client_of("fe80::1%eth0").address == ipaddress.ip_address("fe80::1").packed
 
 
 @pytest.mark.parametrize("length", range(43))
@@ -203,7 +205,7 @@ def test_a_message_without_a_question_needs_a_cookie(opcode):
             OPTIONS,
         ),
     ):
-        wire = respond(SNAPSHOT, options, bytes(data), OVER_UDP, PEER, NOW)[0]
+        wire = respond(SNAPSHOT, Service(options), bytes(data), UDP, PEER, NOW)[0]
         assert wire[3] & 15 == (4 if opcode else 1) and wire[4:10] == bytes(6)
 
 
@@ -219,7 +221,7 @@ def test_a_message_without_a_question_needs_a_cookie(opcode):
 )
 def test_a_query_for_a_cookie_alone(cookie, rcode, source):
     """A query without a question gets a server cookie, and learns whether its own is valid (RFC 7873, 5.4)."""
-    wire, found, qtype, _ = respond(SNAPSHOT, OPTIONS, without_question((10, cookie)), OVER_UDP, PEER, NOW)
+    wire, found, qtype, _ = respond(SNAPSHOT, Service(OPTIONS), without_question((10, cookie)), UDP, PEER, NOW)
     reply = dns.message.from_wire(wire)
     assert (reply.rcode(), SOURCES[found], qtype) == (rcode, source, -1)
     assert not reply.question and not reply.answer and reply.edns == 0
@@ -228,7 +230,7 @@ def test_a_query_for_a_cookie_alone(cookie, rcode, source):
 
 def test_a_query_for_a_cookie_of_a_later_edns_version():
     """BADVERS comes before anything in the option (RFC 6891, 6.1.3)."""
-    wire = respond(SNAPSHOT, OPTIONS, without_question((10, CLIENT), opt_version=1), OVER_UDP, PEER, NOW)[0]
+    wire = respond(SNAPSHOT, Service(OPTIONS), without_question((10, CLIENT), opt_version=1), UDP, PEER, NOW)[0]
     assert dns.message.from_wire(wire).rcode() == dns.rcode.BADVERS and wire[4:6] == b"\0\0"
 
 
@@ -251,7 +253,7 @@ def test_options_take_room_from_the_answer():
     nsid = [dns.edns.GenericOption(3, b"")]
     for options, truncated in (([], 0), (nsid, dns.flags.TC)):
         query = dns.message.make_query("1.2.0.192.in-addr.arpa", "PTR", use_edns=0, payload=600, options=options)
-        wire = respond(world, Options(nsid=bytes(255)), query.to_wire(), OVER_UDP)[0]
+        wire = respond(world, Service(Options(nsid=bytes(255))), query.to_wire())[0]
         assert len(wire) <= 600 and dns.message.from_wire(wire).flags & dns.flags.TC == truncated
 
 
@@ -259,4 +261,4 @@ def test_reasons_can_be_kept_back():
     """With `extended_errors` off a refusal has no reason; with it on, a code and a few words."""
     wire = send(name="1.100.51.198.in-addr.arpa")
     assert dns.message.from_wire(wire).options[0] == dns.edns.EDEOption(20, "no zone here holds this name")
-    assert options_of(send(name="1.100.51.198.in-addr.arpa", settings=Options(extended_errors=False))) == {}
+    assert options_of(send(name="1.100.51.198.in-addr.arpa", settings=NO_REASONS)) == {}

@@ -13,7 +13,7 @@ from dnslib import DNSRecord
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptrd.engine.responder import SOURCES, Options, respond
+from ptrd.engine.responder import SOURCES, Options, Service, respond
 from ptrd.wire.names import parse_name
 from tests.serving import ask, serve
 
@@ -49,7 +49,7 @@ def message(flags=0x0100, counts=(1, 0, 0, 0), body=QUESTION):
 
 def send(data, *, tcp=False):
     """Send bytes to the responder, and get the bytes of the reply."""
-    return respond(SNAPSHOT, OPTIONS, data, tcp)[0]
+    return respond(SNAPSHOT, Service(OPTIONS), data, int(tcp))[0]
 
 
 def query(name, rtype="PTR", **options):
@@ -232,7 +232,7 @@ blocks = st.lists(
 def test_no_bytes_do_harm(body, flags, counts, tcp):
     """Any bytes are answered by at most one message that both libraries read, or by silence; nothing is raised."""
     data = message(flags, counts, body)
-    wire, source, qtype, number = respond(SNAPSHOT, OPTIONS, data, tcp=tcp)
+    wire, source, qtype, number = respond(SNAPSHOT, Service(OPTIONS), data, int(tcp))
     assert SOURCES[source] != "error" or wire[3] & 15 in (0, 4)
     if flags & 0x8000:
         assert wire == b""

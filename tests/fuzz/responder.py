@@ -11,7 +11,10 @@ import yaml
 from dnslib import DNSRecord
 
 from ptrd.engine.cookies import make_cookie
-from ptrd.engine.responder import SOURCES, Options, respond
+from ptrd.engine.edns import PADDED_TO, PADDING, TCP, TLS, UDP
+from ptrd.engine.limiter import WORDS as WORDS_OF_TABLE
+from ptrd.engine.responder import SOURCES, Options, Service, respond
+from ptrd.wire.message import find_opt
 from ptrd.wire.reader import IgnoredError, MalformedError, read_query
 from tests.fuzz import messages
 from tests.fuzz.work import bounded
@@ -42,11 +45,20 @@ rrsets: |
 SNAPSHOT = serve(
     *(yaml.safe_load((CASES / f"{name}.yaml").read_text())["zones"] for name in ("cuts", "forward")), LARGE
 )
-OVER_UDP, OVER_TCP = False, True
 NOW = 1_700_000_000.0
 CLIENT = ("192.0.2.7", 5353)
 SECRET = bytes(range(16))
-OPTIONS = Options(chaos={"version.bind": "ptrd"}, cookie_secrets=(SECRET, bytes(16)), nsid=b"ns1")
+OPTIONS = Options(
+    chaos={"version.bind": "ptrd"},
+    cookie_secrets=(SECRET, bytes(16)),
+    nsid=b"ns1",
+    limit_records=1,
+    limit_made=1,
+    limit_denied=1,
+    limit_badcookie=True,
+)
+SERVICE = Service(OPTIONS)
+LIMITED = Service(OPTIONS, memoryview(bytearray(8 * WORDS_OF_TABLE)).cast("Q"), SECRET)
 VALID = b"\0\x0a\0\x18" + make_cookie(SECRET, b"abcdefgh", bytes((192, 0, 2, 7)), NOW - 60)
 WORDS = (*messages.WORDS, VALID)
 NO_ERRORS = (0, 3, 6)  # NOERROR, NXDOMAIN, YXDOMAIN: those that may carry records
@@ -64,14 +76,16 @@ def seeds():
 
 
 def check(data):
-    """Send bytes over UDP and over TCP."""
-    udp, *about = bounded(MOST + len(data), respond, SNAPSHOT, OPTIONS, data, OVER_UDP, CLIENT, NOW)
-    tcp, *_ = respond(SNAPSHOT, OPTIONS, data, OVER_TCP, CLIENT, NOW)
+    """Send bytes over UDP, with and without limits, over TCP and over TLS."""
+    udp, *about = bounded(MOST + len(data), respond, SNAPSHOT, SERVICE, data, UDP, CLIENT, NOW)
+    tcp, *_ = respond(SNAPSHOT, SERVICE, data, TCP, CLIENT, NOW)
+    limited, *_ = respond(SNAPSHOT, LIMITED, data, UDP, CLIENT, NOW)
     assert 0 <= about[0] < len(SOURCES)
     assert bool(udp) == bool(tcp)
     if len(data) < 12 or data[2] & 0x80:
         assert udp == b""
     if not udp:
+        assert not limited
         return
     limit = 512
     end = 12
@@ -84,9 +98,34 @@ def check(data):
     assert len(udp) <= limit <= 1232 and len(tcp) <= 65535
     check_reply(data, query, udp)
     check_reply(data, query, tcp)
+    if limited and limited != udp:  # truncated, or BADCOOKIE
+        assert limited[6:10] == bytes(4) and len(limited) <= len(udp) + 28
+        check_reply(data, query, limited)
+    if query is not None:
+        check_padding(data, query, tcp)
     assert not tcp[2] & 2 or query is None
     if not udp[2] & 2:
         assert udp[2:10] == tcp[2:10] and udp[12:end] == tcp[12:end]
+
+
+def check_padding(data, query, tcp):
+    """Hold what is said over TLS against what is said over TCP: it is the same, but for the padding asked for."""
+    tls, *_ = respond(SNAPSHOT, SERVICE, data, TLS, CLIENT, NOW)
+    wanted = query.edns is not None and any(code == PADDING for code, _ in query.edns.options)
+    if not wanted or len(tcp) > 65535 - PADDED_TO:
+        assert wanted or tls == tcp
+        return
+    check_reply(data, query, tls[: len(tcp)] if tls == tcp else unpadded(tls, tcp))
+    assert len(tls) % PADDED_TO == 0 or query.opcode
+
+
+def unpadded(tls, tcp):
+    """Take the padding off a message, which is the last option of its OPT."""
+    padding = len(tls) - len(tcp)
+    assert tls[len(tcp) :] == b"\0\x0c" + (padding - 4).to_bytes(2, "big") + bytes(padding - 4)
+    at = find_opt(tls)
+    assert at == find_opt(tcp) and tls[:at] == tcp[:at] and tls[at + 11 : len(tcp)] == tcp[at + 11 :]
+    return tcp
 
 
 def check_reply(data, query, reply):

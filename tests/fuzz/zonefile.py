@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ptrd.engine.responder import Options, respond
+from ptrd.engine.edns import TCP
+from ptrd.engine.responder import Options, Service, respond
 from ptrd.snapshot.build import build_image
 from ptrd.snapshot.image import Input, open_image
 from ptrd.snapshot.segment import compile_segment
@@ -12,7 +13,7 @@ from tests.fuzz.work import bounded
 from tests.store.test_zonefile_fuzz import check as check_loading
 
 LONGEST = 1500
-OVER_TCP = True
+
 MOST = 3_000_000  # lines: two ranges of 65,536 addresses that are searched for a name that both make
 HEAD = "zone: {}\nsoa: {{mname: a.b, rname: h@b.c}}\nns: [a.b]\n"
 WORDS = tuple(
@@ -72,6 +73,6 @@ def check(data):
         for name in names:
             for qtype in (b"\0\x06", b"\0\x0c", b"\0\xff"):
                 query = b"\0\1\0\0\0\1\0\0\0\0\0\0" + name + qtype + b"\0\1"
-                reply = respond(snapshot, Options(), query, OVER_TCP)[0]
+                reply = respond(snapshot, Service(Options()), query, TCP)[0]
                 assert reply[3] & 15 != 2, "an exception became SERVFAIL"
                 assert reply[3] & 15 != 5, "a zone that was loaded is not served"

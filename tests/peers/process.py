@@ -32,10 +32,14 @@ class PeerError(Exception):
 
 
 def missing(program: str, package: str) -> NoReturn:
-    """Skip the running test for want of a program, or fail it where PTRD_REQUIRE_PEERS=1 says that it must run."""
+    """Skip the running test for want of a program, or fail it as `unable` does."""
+    unable(f"{program} is not installed; apt-get install {package}")
+
+
+def unable(sentence: str) -> NoReturn:
+    """Skip the running test, or fail it where PTRD_REQUIRE_PEERS=1 says that it must run."""
     import pytest  # noqa: PLC0415 - the benchmarks use this module without pytest
 
-    sentence = f"{program} is not installed; apt-get install {package}"
     if os.environ.get("PTRD_REQUIRE_PEERS") == "1":
         pytest.fail(sentence, pytrace=False)
     pytest.skip(sentence)

@@ -14,4 +14,4 @@ from tests.serve.fakes import FakeOptions, open_image, respond
 
 if __name__ == "__main__":
     channel = socket.socket(fileno=int(sys.argv[1]))
-    sys.exit(run_worker(channel, respond, open_image, lambda text: read_options(FakeOptions, text)))
+    sys.exit(run_worker(channel, respond, open_image, lambda text, *_: read_options(FakeOptions, text)))

@@ -21,6 +21,11 @@ class FakeOptions:
     secret: bytes = b"\0\xff"
     names: tuple[str, ...] = ()
 
+    @staticmethod
+    def take_news(_snapshot):
+        """Have nothing to say."""
+        return []
+
 
 class FakeZone:
     """A zone with a name."""

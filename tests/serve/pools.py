@@ -17,6 +17,7 @@ from ptrd.records.changes import Change
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.sockets import open_sockets
+from tests.serve.certificates import load
 from tests.serve.fakes import FakeOptions, ask, make_query, open_descriptors, text_of, wait_until
 
 HERE = Path(__file__).parent
@@ -26,14 +27,24 @@ COMMAND = (sys.executable, str(HERE / "fake_worker.py"))
 class Bench:
     """A pool of real processes with the stand-in engine."""
 
-    def __init__(self, workers, command, options):
+    def __init__(self, workers, command, options, tls=None):
         options = {"listen": (("127.0.0.1", 0), ("::1", 0)), "workers": workers, **options}
         self.options = ServeOptions(**options)
         self.listening = open_sockets(self.options)
         self.address, *_ = self.listening.addresses
+        self.certificate = None
+        if tls is not None:
+            self.listening.add_tls(tls.listen, self.options)
+            self.tls_address = self.listening.tls_addresses[0]
+            self.certificate = load(tls)
         self.failures = []
         self.pool = WorkerPool(
-            self.listening, self.options, FakeOptions(), failed=self.failures.append, command=command
+            self.listening,
+            self.options,
+            FakeOptions(),
+            failed=self.failures.append,
+            command=command,
+            certificate=self.certificate,
         )
         self.ranges, self.range_counts = metrics.make_block(workers * metrics.RANGE_BLOCK)
 
@@ -57,10 +68,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def started(workers=2, command=COMMAND, **options):
+async def started(workers=2, command=COMMAND, tls=None, **options):
     """Start a pool; in the end no process and no descriptor is left."""
     before = open_descriptors()
-    bench = Bench(workers, command, options)
+    bench = Bench(workers, command, options, tls)
     bench.pool.start()
     pids = bench.pool.pids
     try:

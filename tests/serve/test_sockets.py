@@ -166,3 +166,35 @@ def test_options_travel_as_text():
     assert read_options(ServeOptions, write_options(options)) == options
     assert ServeOptions(workers=3).worker_count() == 3
     assert ServeOptions().worker_count() == len(os.sched_getaffinity(0))
+
+
+def test_tls_has_sockets_of_its_own():
+    """Each worker has a TCP socket on each address for TLS, apart from the others, with the same real port."""
+    listening = open_sockets(ServeOptions(listen=(("127.0.0.1", 0),), workers=3))
+    try:
+        listening.add_tls([("127.0.0.1", 0), ("::1", 0)], ServeOptions())
+        assert [[sock.type for sock in share] for share in listening.secure] == [[TCP, TCP]] * 3
+        assert [address.host for address in listening.tls_addresses] == ["127.0.0.1", "::1"]
+        assert [len(share) for share in listening.shares] == [2, 2, 2]
+        assert not set(listening.addresses) & set(listening.tls_addresses)
+    finally:
+        listening.close()
+
+
+def test_a_busy_port_for_tls_is_noticed():
+    """A port of TLS that is taken ends the start with the key to change, and closes what was opened."""
+    with bound(TCP, share=False) as taken:
+        listening = open_sockets(ServeOptions(listen=(("127.0.0.1", 0),), workers=2))
+        with pytest.raises(ServeError, match=r"\(TCP\): it is in use; .* stop that or change `tls.listen`"):
+            listening.add_tls([taken.getsockname()], ServeOptions())
+        assert all(sock.fileno() < 0 for share in listening.shares for sock in share)
+
+
+def test_tls_stands_beside_sockets_that_were_handed_over():
+    """Sockets that an init system hands over are for UDP and TCP; those for TLS are opened beside them."""
+    listening = adopt_sockets(hand_over(bound(UDP), bound(TCP)), ServeOptions(workers=4))
+    try:
+        listening.add_tls([("127.0.0.1", 0)], ServeOptions())
+        assert [len(share) for share in listening.secure] == [1] * len(listening.shares)
+    finally:
+        listening.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ptrd.records.access import ALLOW, DROP
 from ptrd.records.model import Place
 from ptrd.records.values import parse_prefix
 from tests.store.zonetexts import HEAD, NAMED, V4, expect, load_one
@@ -136,3 +137,26 @@ def test_forward_zones():
         "5:5: error: the forward range: '192.0.2.9/24' has bits set",
         "5:5: error: the forward range 192.0.2.0/24 stands twice, first in line 3",
     )
+
+
+def test_access():
+    """`access` holds prefixes under allow, refuse and drop, one or a list; each stands once in all three."""
+    zone = load_one(V4 + NAMED + "access:\n  allow: [10.0.0.0/8, 2001:db8::/32]\n  drop: 10.6.0.0/16\n  refuse: ~\n")
+    assert zone.access == [
+        (4, 10 << 24, 8, ALLOW),
+        (6, 0x20010DB8 << 96, 32, ALLOW),
+        (4, (10 << 24) + (6 << 16), 16, DROP),
+    ]
+    expect(
+        V4 + NAMED + "access:\n"
+        "  allow: [10.0.0.0/8, 10.0.0.1/8, 10.0.0.1, x]\n"
+        "  drop: 10.0.0.0/8\n"
+        "  deny: [192.0.2.0/24]\n",
+        "6:23: error: the prefix: '10.0.0.1/8' has bits set beyond its length of 8; the prefix is 10.0.0.0/8",
+        "6:23: error: the prefix 10.0.0.0/8 stands twice, first in line 6; remove one",
+        "6:35: error: the prefix: '10.0.0.1' has no prefix length; write 10.0.0.1/32",
+        "6:45: error: the prefix: 'x' is no prefix",
+        "7:9: error: the prefix 10.0.0.0/8 stands twice, first in line 6; remove one",
+        "8:3: error: unknown key 'deny'; known here: allow, refuse, drop",
+    )
+    expect(V4 + NAMED + "access: [10.0.0.0/8]\n", "5:9: error: `access` is a mapping; write")

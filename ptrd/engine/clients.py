@@ -1,0 +1,51 @@
+"""Who asks: what a socket address means to access lists, limits and cookies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ptrd.records.access import ALLOW, AccessList
+from ptrd.records.values import parse_address
+
+if TYPE_CHECKING:
+    from ptrd.engine.options import Options
+
+_PREFIX_BYTES: Final = {4: 3, 6: 7}  # /24 and /56
+
+
+class Client(NamedTuple):
+    """A host. `prefix` is what its limits count it under, empty when it has none; `verdict` is records.access's."""
+
+    version: int
+    number: int
+    address: bytes
+    prefix: bytes = b""
+    verdict: int = ALLOW
+    told: bool = True  # the reasons of refusals
+
+
+class Judge:
+    """What an operator says of hosts. Without `limits` none has any."""
+
+    def __init__(self, options: Options, *, limits: bool) -> None:
+        self._access = AccessList(options.access)
+        self._told = AccessList(options.extended_errors)
+        self._exempt = AccessList(options.limit_exempt) if options.limit_exempt else None
+        self._limits = limits
+
+    def judge(self, host: str) -> Client:
+        """Give what there is to know of a host."""
+        plain = client_of(host)
+        version, number, address, *_ = plain
+        exempt = not self._limits or (self._exempt is not None and self._exempt.decide(version, number) == ALLOW)
+        return plain._replace(
+            prefix=b"" if exempt else address[: _PREFIX_BYTES[version]],
+            verdict=self._access.decide(version, number),
+            told=self._told.decide(version, number) == ALLOW,
+        )
+
+
+def client_of(host: str) -> Client:
+    """Give the address of a socket address's host; an IPv6 one may name its interface after `%`."""
+    version, number = parse_address(host.partition("%")[0])
+    return Client(version, number, number.to_bytes(4 if version == 4 else 16, "big"))
