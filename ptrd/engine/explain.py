@@ -23,6 +23,7 @@ from ptrd.engine.answer import (
     Answer,
     answer,
 )
+from ptrd.records.access import VERDICTS
 from ptrd.records.model import Place, Prefix
 from ptrd.wire.names import format_name, offsets_of
 from ptrd.wire.reverse import BITS
@@ -32,6 +33,7 @@ from ptrd.wire.writer import split_records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ptrd.records.access import Rule
     from ptrd.snapshot.view import Snapshot
     from ptrd.snapshot.zone import ServedZone
     from ptrd.wire.writer import RRset
@@ -85,6 +87,8 @@ def _reasons(snapshot: Snapshot, found: Answer, name: bytes, qtype: int) -> list
     if found.source == NO_ZONE or zone is None:
         return [f"no zone that is served holds {format_name(name)}"]
     reasons = [f"zone {format_name(zone.origin)} is written in {_where(about['zones'][zone.number]['place'])}"]
+    if zone.access is not None:
+        reasons.append(f"only some clients are told this: {_rules_text(zone.access.rules)}")
     names = [name]
     for rrset in found.answer:
         for rtype, _, rdata in split_records(rrset.records):
@@ -103,6 +107,15 @@ def _reasons(snapshot: Snapshot, found: Answer, name: bytes, qtype: int) -> list
     elif found.source in (NODATA, DENIAL):
         reasons += _why_nothing(zone, about, name, qtype, found.source)
     return reasons
+
+
+def _rules_text(rules: Sequence[Rule]) -> str:
+    """Write access lists as a zone file does."""
+    lists = {
+        word: [_prefix_text(Prefix(*rule[:3])) for rule in rules if rule[3] == verdict]
+        for verdict, word in enumerate(VERDICTS)
+    }
+    return ", ".join(f"{word} [{', '.join(prefixes)}]" for word, prefixes in lists.items() if prefixes)
 
 
 def _step_reasons(snapshot: Snapshot, about: dict[str, Any], name: bytes) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from siphashc import siphash
 
-from ptrd.engine.answer import DENIAL, NODATA
+from ptrd.engine.answer import ALIAS, DELEGATION, DENIAL, NODATA
 from ptrd.records.model import Prefix
 from ptrd.records.values import format_prefix
 from ptrd.wire.names import format_name
@@ -37,12 +37,14 @@ PASS, SLIP, SILENCE = range(3)
 RECORDS, MADE, DENIED, ERRORS = range(4)  # what a bucket counts
 
 _KINDS: Final = (b"r", b"m", b"d", b"e")
-_TICKS: Final = 1 << 16  # a second; the time wraps after 18 hours
+_TICKS: Final = 1 << 20  # a second; the time wraps after 68 minutes
 _WINDOW: Final = WINDOW * _TICKS
 _TIME: Final = 0xFFFFFFFF
 _TAG: Final = 0xFFFFFFFF00000000
 _PLACES: Final = BUCKETS - 1
+_FEW: Final = 2048
 _MOST_NEWS: Final = 16
+_ANY_TYPE: Final = b"\0\0"
 
 
 class News(NamedTuple):
@@ -62,7 +64,7 @@ class Limiter:
         self._secret = secret
         self._slip = options.limit_slip
         self._rates = (options.limit_records, options.limit_made, options.limit_denied, options.limit_denied)
-        self._steps = [max(1, _TICKS // rate) if rate else 0 for rate in self._rates]
+        self._steps = [_step_of(rate) for rate in self._rates]
         self._news: list[News] = []
 
     def admit(self, prefix: bytes, kind: int, key: bytes, now: float) -> int:
@@ -115,7 +117,8 @@ class Limiter:
         table = self._table
         count = (table[at + 1] & _TIME) + 1 & _TIME
         said, second = table[at + 1] >> 32, int(now) & _TIME
-        if (second - said & _TIME) >= QUIET or not said:
+        # The other workers' clock readings may lie a moment apart; one that jumps back does not make us quiet.
+        if not said or QUIET <= (second - said & _TIME) <= _TIME - QUIET:
             said = second
             if len(self._news) < _MOST_NEWS:
                 self._news.append(News(prefix, kind, key, self._rates[kind]))
@@ -123,19 +126,27 @@ class Limiter:
         return SLIP if self._slip and count % self._slip == 0 else SILENCE
 
 
+def _step_of(rate: int) -> int:
+    """Give how far an answer moves a bucket's time: never too far where a burst is of few, and else the nearest."""
+    return 0 if not rate else _TICKS // rate if rate <= _FEW else round(_TICKS / rate)
+
+
 def bucket_of(snapshot: Snapshot, query: Query, found: Answer) -> tuple[int, bytes]:
     """Give what answers like this one are counted under: a kind and a key.
 
     What was made counts for its template, so that a flood of random names meets one limit; what is denied for its
-    zone; and what stands there for its type and owner, of which a wildcard, a DNAME or a cut is the owner of many.
+    zone; and what stands there for its type and owner. A wildcard, a DNAME or a cut is the owner of many, and what an
+    alias or a referral says is the same for every type that is asked for.
     """
     _, _, source, _, _, _, _, span, _, zone, origin = found
     if span >= 0:
         return MADE, snapshot.range(span).text
     if source in (NODATA, DENIAL):
         return DENIED, b"%d" % zone
+    if origin is not None or source in (ALIAS, DELEGATION):
+        return RECORDS, _ANY_TYPE + (origin or query.name)
     end = query.end
-    return RECORDS, query.data[end - 4 : end - 2] + (origin or query.name)
+    return RECORDS, query.data[end - 4 : end - 2] + query.name
 
 
 def _describe(snapshot: Snapshot, news: News) -> str:
@@ -148,7 +159,7 @@ def _describe(snapshot: Snapshot, news: News) -> str:
         what = f"denied in the zone {format_name(zone.origin)}"
     elif news.kind == RECORDS:
         rtype = int.from_bytes(news.key[:2], "big")
-        what = f"{ORDINARY.get(rtype, f'TYPE{rtype}')} of {format_name(news.key[2:])}"
+        what = f"{ORDINARY.get(rtype, f'TYPE{rtype}') if rtype else 'all types'} of {format_name(news.key[2:])}"
     else:
         what = "errors"
     return f"answers to {format_prefix(Prefix(version, number, length))} are limited: more than {news.rate}/s, {what}"

@@ -134,7 +134,7 @@ def _respond(
 
 
 def _bound(service: Service, limited: bytes, reply: Reply, now: float) -> Reply:
-    """Limit what is no longer than its question: what slips through slips as it is."""
+    """Limit what has no records: what slips through slips as it is."""
     if limited and service.limiter.admit(limited, ERRORS, b"", now) == SILENCE:
         return b"", LIMITED, reply[2], -1
     return reply

@@ -90,7 +90,7 @@ def confine_worker(files: int) -> None:
     give_up_capabilities()
     forbid_new_privileges()
     if not _shut_paths():
-        _log.debug("this kernel has no Landlock, or it is off: a worker could open files of its user")
+        _log.info("this kernel has no Landlock, or it is off: a worker could open files of its user")
 
 
 def _limit(kind: int, most: int) -> None:

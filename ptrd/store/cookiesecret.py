@@ -6,6 +6,7 @@ file that others could read, or that is damaged, holds no secret any more and is
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import stat
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 
 _SIZE: Final = 16
 
+log = logging.getLogger("ptrd")
+
 
 def keep_cookie_secret(path: Path) -> bytes:
     """Read the secret, 16 bytes, or make it. Raises StateError."""
     try:
         secret = _read(path)
         if secret is None:
+            if path.exists():
+                log.warning("%s is no secret of mode 0600, so a new one is made: clients get new cookies", path)
             secret = secrets.token_bytes(_SIZE)
             replace(path, [secret.hex().encode() + b"\n"])
     except OSError as error:
