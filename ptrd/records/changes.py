@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class Change(NamedTuple):
@@ -15,3 +18,11 @@ class Change(NamedTuple):
     number: int
     ttl: int
     targets: tuple[bytes, ...]
+
+
+class Entry(NamedTuple):
+    """Changes from one revision, and the SOA serials that zones have from then on, by their names in wire form."""
+
+    revision: int
+    changes: Sequence[Change]
+    serials: Mapping[bytes, int]

@@ -7,14 +7,18 @@ the image says. Relative names in lower case.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ptrd.wire.names import sort_key
 from ptrd.wire.rrtypes import PTR
 from ptrd.wire.writer import RRset, write_record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ptrd.records.changes import Change
+
+_FEW: Final = 64  # changes that are put in their places one by one; more are sorted anew, all at once
 
 
 class Overlay:
@@ -36,18 +40,23 @@ class Overlay:
         other.keys = self.keys.copy()
         return other
 
-    def put(self, relative: bytes, change: Change) -> None:
-        """Set the PTR RRset of an owner, or take it out when the change has no targets."""
-        key = sort_key(relative + b"\0")
-        known = relative in self.records
-        if change.targets:
-            wire = b"".join([write_record(PTR, change.ttl, target) for target in change.targets])
-            self.records[relative] = RRset(None, len(change.targets), wire)
-            if not known:
-                insort(self.keys, key)
-        elif known:
-            del self.records[relative]
-            del self.keys[bisect_left(self.keys, key)]
+    def put(self, changes: Sequence[tuple[bytes, Change]]) -> None:
+        """Set the PTR RRset of each owner, or take it out when its change has no targets; in order."""
+        records, keys = self.records, self.keys
+        many = len(changes) > _FEW
+        for relative, change in changes:
+            known = relative in records
+            if change.targets:
+                wire = b"".join([write_record(PTR, change.ttl, target) for target in change.targets])
+                records[relative] = RRset(None, len(change.targets), wire)
+                if not known and not many:
+                    insort(keys, sort_key(relative + b"\0"))
+            elif known:
+                del records[relative]
+                if not many:
+                    del keys[bisect_left(keys, sort_key(relative + b"\0"))]
+        if many:
+            self.keys = sorted([sort_key(relative + b"\0") for relative in records])
 
     def has_below(self, key: bytes) -> bool:
         """Tell whether an owner lies below the name with this sort key."""

@@ -43,9 +43,9 @@ def advance_serials(
             zone.serial = last[1]
             if last[0] != content:
                 zone.serial = (last[1] + 1) & 0xFFFF_FFFF
-                if wanted is None and _is_newer(int(now), zone.serial):
+                if wanted is None and is_newer(int(now), zone.serial):
                     zone.serial = int(now) & 0xFFFF_FFFF
-            if wanted is not None and _is_newer(wanted, zone.serial):
+            if wanted is not None and is_newer(wanted, zone.serial):
                 zone.serial = wanted
         if last is None or zone.serial != last[1]:
             changed.append((format_name(zone.origin), last and last[1], zone.serial))
@@ -53,5 +53,6 @@ def advance_serials(
     return known, changed
 
 
-def _is_newer(serial: int, than: int) -> bool:
+def is_newer(serial: int, than: int) -> bool:
+    """Compare serials (RFC 1982, 3.2)."""
     return 0 < (serial - than) & 0xFFFF_FFFF < 0x8000_0000

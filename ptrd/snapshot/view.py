@@ -25,7 +25,7 @@ from ptrd.wire.rrtypes import PTR
 from ptrd.wire.writer import split_records, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ptrd.records.changes import Change
     from ptrd.snapshot.templates import Template
@@ -272,24 +272,30 @@ class Snapshot:
         relative = name_of_key(key)[:-1]
         return relative, [overlay.records[relative]]
 
-    def with_overlay(self, changes: Iterable[Change], revision: int) -> Snapshot:
+    def with_overlay(
+        self, changes: Iterable[Change], revision: int, serials: Mapping[bytes, int] | None = None
+    ) -> Snapshot:
         """Give a snapshot that differs by changes to PTR records; it shares everything else with this one.
 
-        A change for an address that belongs to no zone is passed over.
+        A change for an address that belongs to no zone is passed over. `serials` maps names of zones to their SOA
+        serials from now on; both snapshots then have them, since a serial never goes back.
         """
         changed = copy(self)
         changed.revision = revision
         changed.overlays = dict(self.overlays)
-        fresh: set[int] = set()
+        by_zone: dict[int, list[tuple[bytes, Change]]] = {}
         for change in changes:
             zone = self.zone_of_address(change.version, change.number)
-            if zone is None:
-                continue
-            if zone.number not in fresh:
-                fresh.add(zone.number)
-                old = changed.overlays.get(zone.number)
-                changed.overlays[zone.number] = Overlay() if old is None else old.copy()
-            owner = owner_of(zone, change.version, change.number)
-            changed.overlays[zone.number].put(owner[: -len(zone.origin)], change)
-        changed.overlays = {number: overlay for number, overlay in changed.overlays.items() if overlay}
+            if zone is not None:
+                owner = owner_of(zone, change.version, change.number)
+                by_zone.setdefault(zone.number, []).append((owner[: -len(zone.origin)], change))
+        for number, found in by_zone.items():
+            old = self.overlays.get(number)
+            overlay = changed.overlays[number] = Overlay() if old is None else old.copy()
+            overlay.put(found)
+            if not overlay:
+                del changed.overlays[number]
+        for origin, serial in (serials or {}).items():
+            if origin in self.zones_by_name:
+                self.zones_by_name[origin].set_serial(serial)
         return changed

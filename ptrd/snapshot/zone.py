@@ -116,6 +116,15 @@ class ServedZone:
         minimum = int.from_bytes(rdata[-4:], "big")
         self.negative = RRset(origin, 1, write_record(SOA, min(ttl, minimum), rdata))  # RFC 2308, 3
 
+    def set_serial(self, serial: int) -> None:
+        """Have the SOA say another serial from now on; everything else in it stays."""
+        self.serial = serial
+        _, ttl, rdata = split_records(self.soa.records)[0]
+        rdata = rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:]
+        self.soa = self.soa._replace(records=write_record(SOA, ttl, rdata))
+        negative_ttl = split_records(self.negative.records)[0][1]
+        self.negative = self.negative._replace(records=write_record(SOA, negative_ttl, rdata))
+
     def find(self, relative: bytes) -> int:
         """Find the node of a name: its place in the buffer, or -1. Costs the same whatever the number of records."""
         bucket = crc32(relative) % self.buckets

@@ -1,13 +1,14 @@
 """Image files on disk: written whole or not at all, mapped read only, tied to the zone files they were made of.
 
-An image file is never changed once it has its name, so a map of it stays valid however often it is replaced.
+An image file is replaced and never changed; should something else change or damage it, what is served is a copy.
 """
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ptrd import PtrdError
 from ptrd.snapshot.image import Input
@@ -16,19 +17,35 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_COPIED: Final = 1 << 26  # bytes at once
+_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
 class ImageFileError(PtrdError):
     """An image file cannot be read or written."""
 
 
 class MappedImage:
-    """One image file, mapped. `descriptor` is for those who map it too; it is closed with the last reference."""
+    """One image file, copied into sealed memory and mapped from there: whatever becomes of the file, it stays as it is.
+
+    `descriptor` is for those who map it too; it is closed with the last reference.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open and map the file. Raises ImageFileError; FileNotFoundError is left to the caller."""
+        """Copy and map the file. Raises ImageFileError; FileNotFoundError is left to the caller."""
         self.descriptor = -1
         try:
-            self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            self.buffer = mmap.mmap(self.descriptor, 0, prot=mmap.PROT_READ)
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self.descriptor = os.memfd_create("ptrd-image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+                while os.sendfile(self.descriptor, file, None, _COPIED):
+                    pass
+            finally:
+                os.close(file)
+            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, _SEALS)
+            self.buffer = mmap.mmap(
+                self.descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ
+            )  # sealed: not shared, before 6.7
         except FileNotFoundError:
             raise
         except ValueError:

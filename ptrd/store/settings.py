@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ptrd.records.management import FieldError, check_region
 from ptrd.records.model import Prefix
 from ptrd.records.values import (
     StrayBits,
@@ -20,6 +21,9 @@ from ptrd.wire.reverse import BITS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_URL: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?"
+)
 _ADDRESS: Final = re.compile(r"(?:\[([^][]+)\]|([^][:]+)):([^][:]+)")
 
 
@@ -120,6 +124,24 @@ def read_yes(text: str) -> str:
     if text not in {"yes", "no"}:
         raise ValueText(f"{quote(text)} is neither yes nor no")
     return text
+
+
+def read_url(text: str) -> str:
+    """Read the address of a server, `https://ptr.example.net`, perhaps with a port and a path; gives no final slash."""
+    found = _URL.fullmatch(text)
+    if found is None or int(found[1] or 0) > 65535:
+        raise ValueText(f"{quote(text)} is no URL of a server; write one such as https://ptr.example.net")
+    return text.rstrip("/")
+
+
+def read_region(text: str) -> str:
+    """Read the name of a region."""
+    try:
+        return check_region(text)
+    except FieldError:
+        raise ValueText(
+            f"{quote(text)} is no name of a region; write 1 to 100 letters, digits, dots, hyphens and underscores"
+        ) from None
 
 
 def number_between(least: int, most: int) -> Callable[[str], int]:

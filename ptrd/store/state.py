@@ -12,10 +12,12 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd import PtrdError
-from ptrd.store.atomic import SUFFIX
+from ptrd.snapshot.serials import is_newer
+from ptrd.store.atomic import SUFFIX, replace
 from ptrd.wire.names import NameError_, format_name, parse_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 Serials = dict[bytes, tuple[bytes, int]]  # zone -> (digest of its content, SOA serial)
@@ -39,6 +41,8 @@ class State:
         self.image = folder / "zones.image"
         self.serials = folder / "serials.json"
         self.cookie_secret = folder / "cookie.secret"
+        self.database = folder / "ptrd.db"
+        self.master_key = folder / "master.key"
         self._lock = lock
 
     def close(self) -> None:
@@ -88,6 +92,24 @@ def load_serials(path: Path) -> Serials:
         return _serials_of(json.loads(data))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, NameError_):
         raise SerialsError(f"{path} is damaged, and it holds the zones' SOA serials") from None
+
+
+def raise_serials(path: Path, serials: Mapping[bytes, int]) -> None:
+    """Write serials that are newer than the file's into it; zones that it does not know are left out.
+
+    A damaged file is left as it is, for who compiles to report. Raises StateError, OSError.
+    """
+    try:
+        known = load_serials(path)
+    except SerialsError:
+        return
+    newer = {
+        zone: (known[zone][0], serial)
+        for zone, serial in serials.items()
+        if zone in known and is_newer(serial, known[zone][1])
+    }
+    if newer:
+        replace(path, [dump_serials(known | newer)])
 
 
 def dump_serials(serials: Serials) -> bytes:
