@@ -23,6 +23,7 @@ from ptrd.records.values import (
     quote,
 )
 from ptrd.serve.options import ServeOptions, TlsOptions
+from ptrd.store.certificate import CertificateFiles
 from ptrd.store.settings import (
     number_between,
     read_address,
@@ -32,8 +33,10 @@ from ptrd.store.settings import (
     read_path,
     read_period,
     read_prefix,
+    read_region,
     read_secret,
     read_told,
+    read_url,
     read_user_name,
     read_workers,
     read_yes,
@@ -51,7 +54,7 @@ from ptrd.store.yamlevents import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 EVERYBODY: Final = (Prefix(4, 0, 0), Prefix(6, 0, 0))
 
@@ -77,6 +80,7 @@ class Config:
     tls: TlsOptions | None
     answers: Options
     user: str | None = None  # to become, when root starts the server
+    regions: tuple[str, ...] = ()  # that there are; empty for any
     own_cookie_secret: bool = True  # cookies are wanted, and the secret is what the state folder keeps
 
 
@@ -140,7 +144,18 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
         local=LocalOptions(
             path=state / "control.sock" if socket is None else absolute(socket), admin_group=values["admin_group"]
         ),
-        http=None if values["http.listen"] is None else HttpOptions(*values["http.listen"]),
+        http=None
+        if values["http.listen"] is None
+        else HttpOptions(
+            host=values["http.listen"][0],
+            port=values["http.listen"][1],
+            public_url=values["http.public_url"] or "",
+            tls=CertificateFiles(str(absolute(values["http.certificate"])), str(absolute(values["http.key"])))
+            if values["http.certificate"]
+            else None,
+            metrics_allow=tuple(values["http.metrics_allow"] or ()),
+            trusted_proxies=tuple(values["http.trusted_proxies"] or ()),
+        ),
         tls=TlsOptions(
             tuple(values["tls.listen"]), str(absolute(values["tls.certificate"])), str(absolute(values["tls.key"]))
         )
@@ -166,6 +181,7 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             limit_exempt=tuple(rule_of(prefix, ALLOW) for prefix in values["rrl.exempt"] or ()),
         ),
         user=values["user"],
+        regions=tuple(values["regions"] or ()),
         own_cookie_secret=values["cookies.secrets"] == [],
     )
 
@@ -189,6 +205,13 @@ KEYS: Final = {
     "user": Key(read_user_name, None, "ptrd", optional=True),
     "log.format": Key(read_log_format, ServeOptions().log_format, "json"),
     "http.listen": Key(read_address, ("127.0.0.1", 9153), "127.0.0.1:9153", optional=True),
+    "http.public_url": Key(read_url, None, "https://ptr.example.net", optional=True),
+    "http.certificate": Key(read_path, None, "/etc/ptrd/tls/http.pem", optional=True),
+    "http.key": Key(read_path, None, "/etc/ptrd/tls/http.key", optional=True),
+    "http.without_tls": Key(read_yes, "no", "yes"),
+    "http.metrics_allow": Key(read_prefix, [], "[192.0.2.0/24]", many=True, optional=True),
+    "http.trusted_proxies": Key(read_prefix, [], "[192.0.2.80]", many=True, optional=True),
+    "regions": Key(read_region, [], "[eu-1, eu-2]", many=True, optional=True),
     "watch": Key(read_period, None, "5s", optional=True),
     "udp_size": Key(number_between(512, 4096), Options().udp_size, "1232"),
     "tcp.idle_timeout": Key(read_period, ServeOptions().tcp_idle_seconds, "10s"),
@@ -218,6 +241,7 @@ KEYS: Final = {
     "cookies.secrets": Key(read_secret, [], "[0123456789abcdef0123456789abcdef]", many=True, optional=True),
 }
 _TLS_EXAMPLE: Final = 'write for example tls: {listen: ["192.0.2.53:853"], certificate: chain.pem, key: key.pem}'
+_HTTP_EXAMPLE: Final = "write for example http: {listen: 192.0.2.53:443, certificate: chain.pem, key: key.pem}"
 _GROUPS: Final = tuple(dict.fromkeys(name.partition(".")[0] for name in KEYS if "." in name))
 
 # Names of the class CH, and the key that has their text (RFC 4892).
@@ -273,11 +297,32 @@ class _Reader:
                 self._read_key(own[key.value], value)
             else:
                 self.read_group(key.value, value)
+        written = [key.value for key, value in fields if not _is_empty(value)]
         if group == "tls":
-            written = [key.value for key, value in fields if not _is_empty(value)]
-            missing = [f"`{name}`" for name in own if name not in written]
-            if written and missing:
-                self._report.error(node, f"tls: {' and '.join(missing)} must stand here too; {_TLS_EXAMPLE}")
+            self._check_together(node, group, own, written, _TLS_EXAMPLE)
+        elif group == "http":
+            self._check_together(node, group, ("certificate", "key"), written, _HTTP_EXAMPLE)
+            self._check_http(node)
+
+    def _check_together(self, node: Node, group: str, names: Iterable[str], written: list[str], example: str) -> None:
+        """Report keys that are missing although others of them are written."""
+        missing = [f"`{name}`" for name in names if name not in written]
+        if missing and any(name in written for name in names):
+            self._report.error(node, f"{group}: {' and '.join(missing)} must stand here too; {example}")
+
+    def _check_http(self, node: Node) -> None:
+        """Report HTTP without TLS on an address that others can reach, unless it is said that this is meant."""
+        values = self.values
+        listen = values["http.listen"]
+        if listen is None or values["http.certificate"] or values["http.without_tls"] == "yes":
+            return
+        if not HttpOptions(*listen).is_loopback:
+            self._report.error(
+                node,
+                f"http: {listen[0]} can be reached from elsewhere, and without TLS everybody on the way reads tokens; "
+                "write `certificate` and `key`, or `without_tls: yes` when something else encrypts, or listen on "
+                "127.0.0.1",
+            )
 
     def _read_key(self, name: str, node: Node) -> None:
         key = KEYS[name]
@@ -309,6 +354,8 @@ class _Reader:
                 continue
             if value in found:
                 self._report.error(node, f"{name}: {_quote(name, node)} stands here twice; write it once")
+            elif name == "extended_errors" and found and {"all", "none"} & {value, *found}:
+                self._report.error(node, "extended_errors: all and none stand alone; write one of them, or prefixes")
             elif isinstance(value, Prefix) and name.startswith("access."):
                 self._check_prefix(name, value, node)
             found.append(value)

@@ -12,6 +12,7 @@ import dataclasses
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -20,43 +21,49 @@ from ptrd import PtrdError
 from ptrd.control.commands import Commands, WorkerState
 from ptrd.control.greeting import format_endpoint, greet
 from ptrd.control.http import HttpServer, bind_http
+from ptrd.control.live import Link
 from ptrd.control.local import LocalServer
 from ptrd.control.publish import Publisher
+from ptrd.control.settings import ApiSettings
 from ptrd.control.systemd import Notifier, handed_over
 from ptrd.engine.responder import SOURCES
 from ptrd.logs import SUPERVISOR, write_logs
 from ptrd.metrics import RANGES, RangeCounts, Readings, make_registry
 from ptrd.serve.account import find_account, leave_root
-from ptrd.serve.certificate import CertificateKeeper, Renewal
 from ptrd.serve.confine import forbid_core_dumps, forbid_new_privileges, give_up_capabilities
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.sockets import adopt_sockets, open_sockets
+from ptrd.store.certificate import CertificateKeeper, Renewal, combine
 from ptrd.store.cookiesecret import keep_cookie_secret
+from ptrd.store.sqlite import SqliteDatabase
 from ptrd.store.state import open_state
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
     from typing import Any
 
     from ptrd.config import Config
+    from ptrd.control.api import Api
+    from ptrd.control.edge import Edge
     from ptrd.control.publish import Live, Outcome
+    from ptrd.records.changes import Entry
     from ptrd.serve.account import Account
     from ptrd.serve.sockets import Listening
+    from ptrd.store.state import State
 
 END_WITHIN: Final = 4.9  # seconds from the first signal
 CLOSE_WITHIN: Final = 4.5  # of them, for everything in order
 DRAIN_WITHIN: Final = 3.5  # of them, for the workers
+SWITCH: Final = 0.0005  # seconds until a thread that waits has its turn: commits wait for one, and are many
 PLEA: Final = 15.0  # seconds more that systemd is asked for, again and again, while zones are compiled
 
 log = logging.getLogger("ptrd")
 
 
 def run(config: Config) -> int:
-    """Serve until a signal ends it, and give the exit status. Raises PtrdError when it cannot start.
-
-    Where the log is for programs, that is told there, and the status is 1.
-    """
+    """Serve until a signal ends it, and give the exit status. Raises PtrdError, or logs it for programs, at start."""
     write_logs(config.serve.log_format, SUPERVISOR)
+    sys.setswitchinterval(SWITCH)
     try:
         return asyncio.run(_serve(config))
     except PtrdError as error:
@@ -92,6 +99,8 @@ class Daemon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ranges: RangeCounts | None = None
         self._keeper: CertificateKeeper | None = None
+        self._http: HttpServer | None = None
+        self._api: asyncio.Future[Api] = asyncio.get_running_loop().create_future()
         self._published = 0
         self._refused = 0
 
@@ -151,6 +160,9 @@ class Daemon:
             answers = dataclasses.replace(answers, cookie_secrets=(keep_cookie_secret(state.cookie_secret),))
         if config.tls is not None:
             self._keeper = CertificateKeeper(config.tls)
+        keeper = None
+        if config.http is not None and config.http.tls is not None:
+            keeper = CertificateKeeper(config.http.tls, "http", "HTTPS")
         self._pool = WorkerPool(
             listening,
             config.serve,
@@ -158,12 +170,15 @@ class Daemon:
             failed=self._worker_failed,
             certificate=self._keeper.current if self._keeper is not None else None,
         )
-        self._publisher = Publisher(config.publish, state, self._spread, self._count)
+        database = SqliteDatabase(state.database)
+        self._link = Link(database, self._pool.apply)
+        self._publisher = Publisher(config.publish, state, self._spread, lambda: self._link.serials, self._count)
         addresses = [format_endpoint(*address) for address in listening.addresses]
         addresses += [f"{format_endpoint(*address)} (TLS)" for address in listening.tls_addresses]
-        commands = Commands(self._publisher, self, self._started, addresses, self._renew_certificate)
-        local = LocalServer(config.local, commands.by_name())
+        commands = Commands(self._publisher, self._link, self, self._started, addresses, self._renew_certificate)
+        local = LocalServer(config.local, commands.by_name(), {"api": self._command})
         stack.push_async_callback(self._pool.stop, DRAIN_WITHIN)
+        stack.push_async_callback(self._link.close)
         stack.push_async_callback(self._publisher.close)
         stack.push_async_callback(local.close)
         # Everything that can be in the way is out of it. The workers' interpreters start while the image is opened.
@@ -178,10 +193,35 @@ class Daemon:
             self._start(self._feed_watchdog(self._notifier.watchdog / 3))
         if config.publish.watch is not None:
             self._start(self._publisher.watch(config.publish.watch))
+        edge = self._mount(state, database)
         if listener is not None:
-            http = HttpServer(listener, commands, make_registry(self._read, SOURCES))
-            stack.push_async_callback(http.close)
-            await http.start()
+            self._http = HttpServer(listener, commands, make_registry(self._read, SOURCES), edge, keeper)
+            stack.push_async_callback(self._http.close)
+            await self._http.start()
+
+    def _mount(self, state: State, database: SqliteDatabase) -> Edge | None:
+        """Make the API over the use cases, and let the control socket have it; None when that cannot be.
+
+        DNS goes on without it, since no name depends on a secret.
+        """
+        from ptrd.control.edge import Edge  # noqa: PLC0415 - half a second that DNS need not wait for
+        from ptrd.control.mount import mount_api  # noqa: PLC0415 - the same
+
+        config = self._config
+        url = config.http.public_url if config.http is not None else ""
+        try:
+            api = mount_api(self._link, database, state.master_key, os.environ, ApiSettings(url, config.regions))
+        except PtrdError as error:
+            log.error("nothing can be managed by command or API: %s", error)  # noqa: TRY400 - a sentence
+            self._api.set_exception(error)
+            self._api.exception()  # whoever asks is told; nobody has to
+            return None
+        self._api.set_result(api)
+        return None if config.http is None else Edge(config.http, api)
+
+    async def _command(self, request: Mapping[str, Any], user: str) -> dict[str, Any]:
+        """Answer a request to the API that comes over the control socket, as soon as there is one."""
+        return await (await asyncio.shield(self._api)).command(request, user)
 
     def _step_down(self, account: Account | None) -> None:
         """Give up root and every capability: the sockets are open, and nothing else has been touched."""
@@ -207,8 +247,10 @@ class Daemon:
         return listening
 
     async def _renew_certificate(self) -> Renewal:
-        """Take the certificate of DNS over TLS that the files hold now, when there is TLS."""
-        return await self._keeper.renew(self._pool.renew) if self._keeper is not None else Renewal("", "", 0.0)
+        """Take the certificates of DNS over TLS and of HTTPS that the files hold now, where there are any."""
+        dns = await self._keeper.renew(self._pool.renew) if self._keeper is not None else Renewal("", "", 0.0)
+        https = await self._http.renew() if self._http is not None else Renewal("", "", 0.0)
+        return combine(dns, https)
 
     def workers(self) -> list[WorkerState]:
         """List the workers in the order of their slots."""
@@ -229,18 +271,30 @@ class Daemon:
         missing = [number for number, revision in enumerate(self._pool.acknowledged) if revision < 0]
         return [f"worker {number} is being replaced" for number in missing] or ["a worker does not answer as it should"]
 
-    async def _spread(self, live: Live) -> None:
-        """Make an image live on every worker."""
+    async def _spread(self, live: Live, moved: Sequence[tuple[str, int | None, int]] | None) -> int:
+        """Make an image live on every worker, with what is managed over it, and give its revision.
+
+        `moved` lists the zones whose serial it moved, None for an image of last time.
+        """
         snapshot = live.snapshot
         labels = (snapshot.range_labels(number) for number in range(min(snapshot.range_count, RANGES)))
         ranges = RangeCounts(len(self._pool.pids), labels)
+
+        async def tell(entry: Entry) -> None:
+            await self._pool.publish(entry.revision, live.image.descriptor, ranges.descriptor, entry)
+
         try:
-            await self._pool.publish(snapshot.revision, live.image.descriptor, ranges.descriptor)
+            revision = await self._link.publish(snapshot, moved or (), tell, fresh=moved is not None)
+        except PtrdError:
+            if moved is not None:
+                await self._link.note_failure()
+            raise
         finally:
             ranges.close()
         if self._ranges is not None:
             ranges.carry(self._ranges)
         self._ranges = ranges
+        return revision
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.ok:
@@ -256,15 +310,16 @@ class Daemon:
         live, outcome = self._publisher.live, self._publisher.outcome
         pids = self._pool.pids
         statistics = live.statistics if live is not None else {}
-        revision = live.snapshot.revision if live is not None else 0
+        revision = self._link.revision if live is not None else 0
         return Readings(
             blocks=self._pool.blocks,
             ranges=self._ranges,
             started=self._started,
-            workers=self._pool.acknowledged.count(revision),
+            workers=sum(self._link.is_current(acknowledged) for acknowledged in self._pool.acknowledged),
             restarts=self._pool.restarts,
             revision=revision,
             records=statistics.get("records", 0),
+            managed=self._link.managed,
             range_count=statistics.get("ranges", 0),
             zones=statistics.get("zones", 0),
             image_bytes=statistics.get("bytes", 0),
@@ -283,7 +338,13 @@ class Daemon:
             return
         workers = len(self._pool.pids)
         text = greet(
-            live.snapshot, listening.addresses, workers, http, self._config.local.path, listening.tls_addresses
+            live.snapshot,
+            listening.addresses,
+            workers,
+            http,
+            self._config.local.path,
+            listening.tls_addresses,
+            https=self._config.http is not None and self._config.http.tls is not None,
         )
         with contextlib.suppress(OSError, ValueError):  # nobody has to read it
             print(text, flush=True)  # noqa: T201 - for the person who started it

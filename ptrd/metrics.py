@@ -211,6 +211,7 @@ METRICS: Final = {
     "ptrd_worker_restarts_total": About("counter", "Workers that ended unasked and were replaced."),
     "ptrd_snapshot_revision": About("gauge", "Revision of the snapshot that is served."),
     "ptrd_snapshot_records": About("gauge", "PTR record sets in the snapshot, default host names not counted."),
+    "ptrd_managed_records": About("gauge", "PTR record sets that are managed by command or API, and served."),
     "ptrd_snapshot_ranges": About("gauge", "Ranges with a default host name in the snapshot."),
     "ptrd_snapshot_zones": About("gauge", "Zones in the snapshot."),
     "ptrd_snapshot_size_bytes": About("gauge", "Size of the compiled image."),
@@ -238,6 +239,7 @@ class Readings:
     restarts: int = 0
     revision: int = 0
     records: int = 0
+    managed: int = 0
     range_count: int = 0
     zones: int = 0
     image_bytes: int = 0
@@ -338,6 +340,7 @@ def _state(readings: Readings) -> dict[str, list[_Sample]]:
         "ptrd_worker_restarts_total": readings.restarts,
         "ptrd_snapshot_revision": readings.revision,
         "ptrd_snapshot_records": readings.records,
+        "ptrd_managed_records": readings.managed,
         "ptrd_snapshot_ranges": readings.range_count,
         "ptrd_snapshot_zones": readings.zones,
         "ptrd_snapshot_size_bytes": readings.image_bytes,

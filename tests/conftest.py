@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.peers.api import ApiServer
 from tests.peers.ptrd import PtrdServer
 
 if TYPE_CHECKING:
@@ -24,3 +25,10 @@ def ptrd_server(tmp_path: Path) -> Iterator[Callable[..., PtrdServer]]:
             return stack.enter_context(PtrdServer(folder, zones, **options))
 
         yield start
+
+
+@pytest.fixture
+def api_server(tmp_path: Path) -> Iterator[ApiServer]:
+    """Start the real server with an account, a project, two EIPs and credentials; see `tests.peers.api`."""
+    with ApiServer(tmp_path / "api") as server:
+        yield server

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from ptrd.config import KEYS, ConfigError, load_config, read_config
 from ptrd.control.options import HttpOptions
+from ptrd.records.values import parse_prefix
 from ptrd.serve.options import TlsOptions
+from ptrd.store.certificate import CertificateFiles
 
 ROOT = Path(__file__).parents[1]
 TCP_KEYS = "idle_timeout, first_query_timeout, connections, connections_per_client, queries_in_flight"
@@ -122,6 +124,73 @@ def test_tls_is_all_or_nothing(text, missing):
 def test_http_can_be_turned_off(text):
     """`~` at `http` or at its `listen` means that there is no HTTP."""
     assert read_config("ptrd.yaml", text.encode()).http is None
+
+
+def test_the_keys_of_http_arrive():
+    """What is written of HTTP reaches its options, and regions those of the use cases."""
+    text = """\
+http:
+  listen: 0.0.0.0:443
+  public_url: https://ptr.example.net/
+  certificate: tls/chain.pem
+  key: /k.pem
+  metrics_allow: [192.0.2.0/24, '2001:db8::1']
+  trusted_proxies: 198.51.100.1
+regions: [eu-1, EU_2.a]
+"""
+    config = read_config("/etc/ptrd/ptrd.yaml", text.encode())
+    assert config.http == HttpOptions(
+        "0.0.0.0",  # noqa: S104 - nothing is bound
+        443,
+        public_url="https://ptr.example.net",
+        tls=CertificateFiles("/etc/ptrd/tls/chain.pem", "/k.pem"),
+        metrics_allow=(parse_prefix("192.0.2.0/24"), parse_prefix("2001:db8::1/128")),
+        trusted_proxies=(parse_prefix("198.51.100.1/32"),),
+    )
+    assert config.regions == ("eu-1", "EU_2.a")
+    assert read_config("ptrd.yaml", b"").regions == ()
+
+
+@pytest.mark.parametrize("listen", ["192.0.2.53:80", "0.0.0.0:9153", '"[::]:80"', '"[2001:db8::53]:80"'])
+def test_plain_http_elsewhere_must_be_written(listen):
+    """HTTP without TLS on an address that is not loopback is refused, unless `without_tls` says that it is meant."""
+    (problem,) = problems_of(f"http: {{listen: {listen}}}")
+    assert problem.startswith("1:7: error: http: ") and "`without_tls: yes`" in problem
+    assert problems_of(f"http: {{listen: {listen}, without_tls: no}}") == [problem]
+    for meant in ("without_tls: yes", "certificate: c.pem, key: k.pem"):
+        assert read_config("ptrd.yaml", f"http: {{listen: {listen}, {meant}}}".encode()).http is not None
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:80", "127.0.0.9:80", '"[::1]:80"'])
+def test_plain_http_on_loopback_needs_no_word(listen):
+    """On loopback plain HTTP is the ordinary case."""
+    assert read_config("ptrd.yaml", f"http: {{listen: {listen}}}".encode()).http.is_loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "http: {certificate: c.pem}",
+            "1:7: error: http: `key` must stand here too; write for example http: {listen: ",
+        ),
+        ("http: {key: k.pem}", "1:7: error: http: `certificate` must stand here too; "),
+        (
+            "http: {public_url: ptr.example.net}",
+            "1:20: error: http.public_url: 'ptr.example.net' is no URL of a server",
+        ),
+        ("http: {public_url: 'https://a/?b'}", "1:20: error: http.public_url: 'https://a/?b' is no URL of a server"),
+        ("http: {public_url: 'http://a:99999'}", "1:20: error: http.public_url: 'http://a:99999' is no URL"),
+        ("http: {trusted_proxies: [a]}", "1:26: error: http.trusted_proxies: 'a' is no address"),
+        ("http: {without_tls: true}", "1:21: error: http.without_tls: 'true' is neither yes nor no"),
+        ("regions: [a b]", "1:11: error: regions: 'a b' is no name of a region"),
+        ("regions: [a, a]", "1:14: error: regions: 'a' stands here twice"),
+    ],
+)
+def test_mistakes_about_http_are_told(text, expected):
+    """Each mistake in the keys of HTTP and in regions is one problem with its place."""
+    (problem,) = problems_of(text)
+    assert problem.startswith(expected)
 
 
 @pytest.mark.parametrize("text", ["cookies: ~", "cookies: {secrets: ~}"])

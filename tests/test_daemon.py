@@ -202,7 +202,7 @@ def test_sigterm_drains(start):
     assert load.lost == 0
     assert not [pid for pid in pids if exists(pid)]
     assert not server.socket.exists()
-    names = {"cookie.secret", "lock", "serials.json", "zones.image"}
+    names = {"cookie.secret", "lock", "master.key", "ptrd.db", "serials.json", "zones.image"}
     assert {path.name for path in (server.folder / "state").iterdir()} == names
     assert "Traceback" not in server.said()
 

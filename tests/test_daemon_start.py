@@ -163,7 +163,7 @@ def test_sigterm_ends_a_start(prepare):
         assert child.wait(5) == 0
         assert b"Traceback" not in child.stdout.read()
     until(lambda: not [pid for pid in pids if exists(pid)])
-    assert sorted(path.name for path in (server.folder / "state").iterdir()) == ["cookie.secret", "lock"]
+    assert sorted(path.name for path in (server.folder / "state").iterdir()) == ["cookie.secret", "lock", "ptrd.db"]
 
 
 class Systemd:

@@ -22,6 +22,7 @@ from tests.serving import build, serve
 from tests.talking import ORIGIN, PTR, exists, fetch, name_of, send, serial_of, status_of, until, up, zone
 
 QUERY = make_query(f"1.{ORIGIN}", PTR)[2:]
+OTHERS = ("ptrd.db", "ptrd.db-wal", "ptrd.db-shm", "master.key")
 
 
 @pytest.fixture
@@ -165,11 +166,40 @@ def test_http_is_abused_while_dns_is_answered(start):
     assert "Traceback" not in server.said()
 
 
+def files_of(state):
+    """Give the files of a state folder but those of the database, which has a disk's trouble of its own."""
+    return {path.name: path.read_bytes() for path in state.iterdir() if path.name not in OTHERS}
+
+
+def test_an_image_that_is_damaged_while_it_is_served(start):
+    """A byte that is changed in the image, and the loss of nearly all of it, change no answer and end no process."""
+    server = start(workers=2)
+    pids = set(server.pids())
+    image = server.folder / "state" / "zones.image"
+    data = image.read_bytes()
+    at = data.index(b"\x03one\x07example")
+    with image.open("r+b") as file:
+        file.seek(at + 1)
+        file.write(b"X")
+    assert name_of(server) == "one.example.net."
+    os.truncate(image, 100)
+    assert name_of(server) == "one.example.net." and set(server.pids()) == pids
+    os.kill(min(pids - {server.child.process.pid}), signal.SIGKILL)
+    until(
+        lambda: (
+            status_of(server)["restarts"] == 1 and all(worker["revision"] for worker in status_of(server)["workers"])
+        )
+    )
+    assert name_of(server) == "one.example.net."
+    (server.zone_folder / "one.yaml").write_text(zone("two.example.net"))
+    assert send(server, "reload")["ok"] and name_of(server) == "two.example.net."
+
+
 def test_a_full_disk_while_publishing(start):
     """A reload that cannot be written says so; the old zones stay, nothing half-made lies about, and the next works."""
     server = start()
     state = server.folder / "state"
-    before = {path.name: path.read_bytes() for path in state.iterdir()}
+    before = files_of(state)
     many = "".join(f"    10.0.{number >> 8}.{number & 255}: h{number}.example.net\n" for number in range(9000))
     (server.zone_folder / "two.yaml").write_text(
         "zone: 10.0.0.0/8\nsoa: {mname: a.example.net, rname: b.example.net}\nns: [a.example.net]\nrecords:\n" + many
@@ -182,7 +212,7 @@ def test_a_full_disk_while_publishing(start):
             assert not reply["ok"]
             assert reply["error"].endswith(f"cannot write to {state}: File too large")
     assert (asking.lost, len(asking.answers)) == (0, 1)
-    assert {path.name: path.read_bytes() for path in state.iterdir()} == before
+    assert files_of(state) == before
     assert status_of(server)["degraded"]
     resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
     assert send(server, "reload")["ok"]

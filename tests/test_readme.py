@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ptrd import __version__
-from ptrd.cli.arguments import _COMMANDS
+from ptrd.cli.arguments import _COMMANDS, make_parser
 from ptrd.cli.exits import Exit
 from ptrd.config import KEYS
+from ptrd.control.huawei.dialect import HuaweiApi
+from ptrd.control.native.dialect import NativeApi
+from ptrd.control.openstack.dialect import OpenStackApi
+from ptrd.control.openstack.keystone import Keystone
+from ptrd.control.settings import ApiSettings
 from ptrd.engine.responder import SOURCES
 from ptrd.metrics import METRICS
 from tests.peers.process import require_program
@@ -141,8 +148,33 @@ def test_every_route_is_described():
 
 def test_every_command_is_described():
     """SYNOPSIS and COMMANDS have every command, and no other."""
-    assert re.findall(r"^\*\*([a-z]+)\*\* ", section("COMMANDS"), re.MULTILINE) == list(_COMMANDS)
-    assert re.findall(r"^    ptrd ([a-z]+)", section("SYNOPSIS"), re.MULTILINE) == list(_COMMANDS)
+    assert re.findall(r"(?:^|\. )\*\*([a-z-]+)\*\*\s", section("COMMANDS"), re.MULTILINE) == list(_COMMANDS)
+    assert re.findall(r"^    ptrd ([a-z][a-z-]*)", section("SYNOPSIS"), re.MULTILINE) == list(_COMMANDS)
+
+
+def verbs_of(parser, words=()):
+    """Give each verb of each noun with its options."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, one in action.choices.items():
+                yield from verbs_of(one, (*words, name))
+    if len(words) == 2:
+        yield " ".join(words), {name for action in parser._actions for name in action.option_strings if name[1] == "-"}
+
+
+def test_every_verb_and_option_is_described():
+    """COMMANDS has a row for each verb with just its own options, and SYNOPSIS names the verbs."""
+    verbs = dict(verbs_of(make_parser()))
+    shared = {"--help", "--config", "--url", "--token-file", "--insecure-http", "--output", "--dry-run"}
+    rows = {re.match(r"`([a-z-]+ [a-z]+)", row[0])[1]: row[1] for row in table("COMMANDS")[1:]}
+    assert list(rows) == list(verbs)
+    for verb, options in verbs.items():
+        assert set(re.findall(r"`(--[a-z-]+)", rows[verb])) == options - shared, verb
+    for option in shared - {"--help", "--output", "--config"}:
+        assert f"`{option}" in section("COMMANDS")
+    synopsis = re.findall(r"^    ptrd ([a-z-]+) ([a-z]+(?:\|[a-z]+)+)$", section("SYNOPSIS"), re.MULTILINE)
+    listed = [f"{noun} {verb}" for noun, verbs in synopsis for verb in verbs.split("|")]
+    assert [name for name in listed if not name.startswith("completion ")] == list(verbs)
 
 
 def test_every_exit_status_is_described():
@@ -171,3 +203,30 @@ def test_the_changelog_is_in_its_form():
 def test_the_version_is_the_packages():
     """The version in the examples is the one that the package has."""
     assert f"\nversion   {__version__}\n" in README
+
+
+class _Anything:
+    """Stands for whatever a dialect needs to list its routes."""
+
+    def __getattr__(self, name):
+        return _Anything()
+
+
+def test_every_route_of_the_api_is_described():
+    """MANAGEMENT lists each path of each dialect with its methods; aliases stand beside what they stand for."""
+    anything: Any = _Anything()
+    dialects = (
+        HuaweiApi(anything, ApiSettings()),
+        OpenStackApi(anything, ApiSettings()),
+        Keystone(anything, anything, ApiSettings()),
+        NativeApi(anything, ApiSettings(), anything),
+    )
+    real = {}
+    for dialect in dialects:
+        for route in dialect.routes():
+            pattern = route.pattern.rstrip("/")
+            pattern = re.sub("^/openstack/v3", "/v3", pattern)
+            pattern = re.sub("^/openstack/reverse", "/openstack/v2/reverse", pattern)
+            real.setdefault(pattern, set()).add(route.method)
+    shown = {path: set(row[1].split()) for row in table("MANAGEMENT")[1:] for path in re.findall(r"`([^`]+)`", row[0])}
+    assert shown == real

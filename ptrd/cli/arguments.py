@@ -9,32 +9,69 @@ import argparse
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from ptrd import PtrdError, __version__
-from ptrd.cli import check, lookup, reload, serve, status
 from ptrd.cli.client import UnreachableError
 from ptrd.cli.exits import Exit, complain
+from ptrd.cli.options import DEFAULT_CONFIG, UsageError, add_config, spell_wait
 from ptrd.config import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEFAULT_CONFIG: Final = "/etc/ptrd/ptrd.yaml"
 
-_COMMANDS: Final = {"serve": serve, "check": check, "lookup": lookup, "reload": reload, "status": status}
+class Command(Protocol):
+    """What the module of a command has."""
+
+    HELP: str
+    DESCRIPTION: str
+
+    @staticmethod
+    def define(parser: argparse.ArgumentParser) -> None:
+        """Add what the command takes."""
+
+    @staticmethod
+    def run(arguments: argparse.Namespace) -> int:
+        """Do it, and give the exit status."""
+
+
+# Each command, and the module that has it, which is imported when the command is called: `serve` starts the sooner.
+_COMMANDS: Final = {
+    "serve": "serve",
+    "check": "check",
+    "lookup": "lookup",
+    "reload": "reload",
+    "status": "status",
+    "ptr": "ptr",
+    "eip": "eip",
+    "account": "account",
+    "project": "project",
+    "user": "user",
+    "token": "token",
+    "key": "key",
+    "application-credential": "applications",
+    "log": "log",
+    "backup": "backup",
+    "restore": "restore",
+    "completion": "completion",
+}
 _EPILOG: Final = """\
 exit status:
   0    done
   1    something is invalid or was refused; the output says what
   2    the command line is wrong
   3    no running server could be asked
+  4    a change is committed, but not live within --wait
 
 examples:
   ptrd serve --config config/ptrd.yaml     serve the example zones
   ptrd check                               are the zone files right?
   ptrd lookup 192.0.2.10                   what is answered for this address, and why?
   ptrd reload && ptrd status               publish changed zone files
+  ptrd ptr create 192.0.2.10 mail.example.com --wait
+                                           name an address, and wait until DNS says so
 """
 
 
@@ -48,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnreachableError as error:
         complain(str(error))
         return Exit.UNREACHABLE
+    except UsageError as error:
+        complain(str(error))
+        return Exit.USAGE
     except ConfigError as error:
         print(error, file=sys.stderr)  # as a compiler would: each line begins with its place
         return Exit.PROBLEM
@@ -72,19 +112,22 @@ def _drop_output() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = _make_parser()
+    parser = make_parser(arguments)
     try:
-        chosen = parser.parse_args(arguments)
+        chosen = parser.parse_args(spell_wait(arguments))
     except SystemExit as exit_:  # argparse has printed its sentence, or the help that was asked for
         return exit_.code if isinstance(exit_.code, int) else Exit.USAGE
     if chosen.command is None:
         parser.print_help(sys.stderr)
         return Exit.USAGE
-    code: int = _COMMANDS[chosen.command].run(chosen)
-    return code
+    return _command(chosen.command).run(chosen)
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Make the parser for a command line: whole, or with only those commands filled in that the line could mean."""
+    named = {word for word in arguments if word in _COMMANDS}
+    if not named or not {"-h", "--help"}.isdisjoint(arguments):
+        named = set(_COMMANDS)
     parser = argparse.ArgumentParser(
         prog="ptrd",
         description="An authoritative reverse-DNS server. Every command reads the same ptrd.yaml.",
@@ -93,22 +136,18 @@ def _make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"ptrd {__version__}")
-    _add_config(parser, DEFAULT_CONFIG)
+    add_config(parser, DEFAULT_CONFIG)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, module in _COMMANDS.items():
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.DESCRIPTION,
-            allow_abbrev=False,
-        )
-        # Suppressed here, so that what stands before the subcommand is not undone by a default behind it.
-        _add_config(command, argparse.SUPPRESS)
+    for name in _COMMANDS:
+        if name not in named:
+            commands.add_parser(name)
+            continue
+        module = _command(name)
+        command = commands.add_parser(name, help=module.HELP, description=module.DESCRIPTION, allow_abbrev=False)
+        add_config(command)
         module.define(command)
     return parser
 
 
-def _add_config(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--config", metavar="FILE", default=default, help=f"the configuration (default: {DEFAULT_CONFIG})"
-    )
+def _command(name: str) -> Command:
+    return cast("Command", import_module(f"ptrd.cli.{_COMMANDS[name]}"))

@@ -33,10 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for problem in reply.get("problems", ()):
             print(problem)
-        if reply["ok"]:
-            for line in _describe(reply["result"]):
-                print(line)
-        else:
+        for line in _describe(reply.get("result", {"outcome": "refused"})):
+            print(line)
+        if not reply["ok"]:
             complain(reply["error"])
     return Exit.DONE if reply["ok"] else Exit.PROBLEM
 
@@ -46,7 +45,11 @@ def _describe(result: dict[str, Any]) -> list[str]:
     renewed = []
     if certificate.get("outcome") == "replaced":
         date = datetime.fromtimestamp(certificate["expires"], UTC).strftime("%Y-%m-%d")
-        renewed.append(f"DNS over TLS has a new certificate, which expires on {date}")
+        renewed.append(f"a new certificate is in use; the next to expire does so on {date}")
+    if result.get("orphans"):
+        renewed.append(result["orphans"])
+    if result["outcome"] == "refused":
+        return renewed
     if result["outcome"] == "unchanged":
         what = "no zone file" if renewed else "no file"
         return [*renewed, f"{what} has changed; revision {result['revision']} is served"]

@@ -17,6 +17,7 @@ from ptrd.wire.names import NameError_, parse_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ptrd.control.live import Link
     from ptrd.control.local import Command, Reply
     from ptrd.control.publish import Outcome, Publisher
 
@@ -53,9 +54,16 @@ class Commands:
     """
 
     def __init__(
-        self, publisher: Publisher, fleet: Fleet, started: float, addresses: list[str], renew: Renew | None = None
+        self,
+        publisher: Publisher,
+        link: Link,
+        fleet: Fleet,
+        started: float,
+        addresses: list[str],
+        renew: Renew | None = None,
     ) -> None:
         self._publisher = publisher
+        self._link = link
         self._fleet = fleet
         self._started = started
         self._addresses = addresses
@@ -77,9 +85,9 @@ class Commands:
             wire = parse_name(name)
         except NameError_ as error:
             raise CommandError(f"{name!r} is no domain name: {error}") from None
-        if self._publisher.live is None:
+        if self._link.snapshot is None:
             raise CommandError("nothing is served yet; try again")
-        return {"ok": True, "result": explain(self._publisher.live.snapshot, wire.lower(), type_of(rtype))}
+        return {"ok": True, "result": explain(self._link.snapshot, wire.lower(), type_of(rtype))}
 
     async def reload(self, _request: Mapping[str, Any]) -> Reply:
         """Publish what the zone files say now, take a new certificate, and wait until both are live or refused."""
@@ -88,13 +96,13 @@ class Commands:
         reply: Reply = {
             "ok": outcome.ok,
             "problems": _problems(outcome),
-            "result": describe(outcome) | {"revision": self._revision()},
+            "result": describe(outcome) | {"revision": self._revision(), "orphans": self._link.orphans},
         }
         errors = [] if outcome.ok else [f"nothing was published: {outcome.report.error}"]
         if how:
             reply["result"]["certificate"] = {"outcome": how, "error": error, "expires": expires}
         if error:
-            errors.append(f"the certificate of DNS over TLS that is in use stays: {error}")
+            errors.append(f"the certificate that is in use stays: {error}")
             reply["ok"] = False
         if errors:
             reply |= {"error": "; ".join(errors), "status": 1}
@@ -114,6 +122,8 @@ class Commands:
                 "degraded": publisher.degraded,
                 "revision": self._revision(),
                 **(live.statistics if live is not None else {}),
+                "managed": self._link.managed,
+                "orphans": self._link.orphans,
                 "listen": self._addresses,
                 "workers": [worker._asdict() for worker in self._fleet.workers()],
                 "restarts": self._fleet.restarts,
@@ -139,8 +149,7 @@ class Commands:
         return self._publisher.degraded
 
     def _revision(self) -> int:
-        live = self._publisher.live
-        return 0 if live is None else live.snapshot.revision
+        return 0 if self._publisher.live is None else self._link.revision
 
 
 def describe(outcome: Outcome) -> dict[str, Any]:

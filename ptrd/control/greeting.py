@@ -28,8 +28,10 @@ def greet(
     http: tuple[str, int] | None,
     control: Path,
     tls: Sequence[tuple[str, int]] = (),
+    *,
+    https: bool = False,
 ) -> str:
-    """Write the greeting, several lines. `tls` is where DNS over TLS is answered."""
+    """Write the greeting, several lines. `tls` is where DNS over TLS is answered; `https` says that `http` has TLS."""
     about = snapshot.statistics()
     what = ", ".join(_count(about[kind], kind) for kind in ("zones", "records", "ranges"))
     lines = [
@@ -39,7 +41,7 @@ def greet(
     if tls:
         lines.append(f"  DoT      {', '.join(format_endpoint(*address) for address in tls)}")
     if http is not None:
-        lines.append(f"  HTTP     http://{format_endpoint(*http)}/ (metrics, healthz, readyz)")
+        lines.append(f"  HTTP     http{'s' * https}://{format_endpoint(*http)}/ (metrics, healthz, readyz)")
     lines.append(f"  control  {control} (ptrd status, lookup, reload)")
     example = example_address(snapshot)
     if example is not None and addresses:

@@ -1,39 +1,49 @@
-"""HTTP for machines that watch: /metrics, /healthz and /readyz, and a page for people who look in.
+"""HTTP: the API, /metrics, /healthz and /readyz for machines, and a page for people who look in.
 
 The port is taken at start, so that a busy one is noticed then; aiohttp is imported when DNS is already being answered.
-A client that sends nothing, or slowly, is closed; at the cap the longest idle connection makes room for a new one.
+DNS is answered by other processes, so nothing here can slow it. What connections may cost is in `reception`, what
+requests may cost in `edge`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 import socket
-import time
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd import PtrdError, __version__
+from ptrd.control.api import REQUEST_IDS, new_id
+from ptrd.control.edge import BODY_SECONDS
+from ptrd.control.reception import PATIENCE, Reception
+from ptrd.store.certificate import Renewal, make_context
 
 if TYPE_CHECKING:
+    import ssl
+
     from aiohttp import web
     from prometheus_client import CollectorRegistry
 
     from ptrd.control.commands import Commands
+    from ptrd.control.edge import Edge
     from ptrd.control.options import HttpOptions
+    from ptrd.store.certificate import Certificate, CertificateKeeper
 
-MAX_LINE: Final = 4096  # bytes of a request line, and of one header
-MAX_CONNECTIONS: Final = 200
-PATIENCE: Final = 15.0  # seconds between requests, and for the head of one
+MAX_LINE: Final = 8190  # bytes of a request line, and of one header
+LINGER: Final = 5.0  # seconds to read on where a request was refused before it was whole
+END_WITHIN: Final = 0.5  # seconds for requests that are being answered at the end
 
 _PAGE: Final = """\
 ptrd {version}, an authoritative reverse-DNS server
 
-/metrics   counters and gauges for Prometheus
-/healthz   200 when every worker answers
-/readyz    200 when zones are being served
-           both say `degraded` when these are not what the zone files say now
+/metrics      counters and gauges for Prometheus
+/healthz      200 when every worker answers
+/readyz       200 when zones are being served
+              both say `degraded` when these are not what the zone files say now
+/api/v1/docs  how PTR records are managed
 """
+_HTML: Final = "<!doctype html>\n<html lang=en><meta charset=utf-8><title>ptrd</title>\n<pre>{text}</pre>\n</html>\n"
 
 
 class HttpError(PtrdError):
@@ -62,16 +72,29 @@ def bind_http(options: HttpOptions) -> socket.socket:
 
 
 class HttpServer:
-    """The HTTP server, over one bound socket."""
+    """The HTTP server, over one bound socket.
 
-    def __init__(self, listener: socket.socket, commands: Commands, registry: CollectorRegistry) -> None:
+    `edge` leads to the API; without it there are only the pages, and metrics only on loopback, for nobody's credential
+    can be read. `keeper` has the certificate of HTTPS, None is for plain HTTP.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        commands: Commands,
+        registry: CollectorRegistry,
+        edge: Edge | None = None,
+        keeper: CertificateKeeper | None = None,
+    ) -> None:
         self._listener = listener
+        self._is_loopback = ip_address(listener.getsockname()[0]).is_loopback
         self._commands = commands
         self._registry = registry
-        self._connections: dict[Any, float] = {}  # handler -> since when it is idle; infinity while it is not
+        self._keeper = keeper
+        self._edge = edge
+        self._context = None if keeper is None else _context_of(keeper.current)
         self._runner: web.AppRunner | None = None
-        self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._reception: Reception | None = None
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -88,16 +111,20 @@ class HttpServer:
 
         @web.middleware
         async def track(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's
-            self._connections[request.protocol] = float("inf")
+            reception = self._reception
+            assert reception is not None  # noqa: S101 - it has accepted the connection
+            reception.allow(request.protocol, BODY_SECONDS + 1.0)
             try:
                 response: web.StreamResponse = await handler(request)
             finally:
-                if request.protocol in self._connections:
-                    self._connections[request.protocol] = time.monotonic()
+                reception.allow(request.protocol, PATIENCE)
             return response
 
         async def sign(_request: web.Request, response: web.StreamResponse) -> None:
             response.headers["Server"] = "ptrd"
+            name = new_id()
+            for header in REQUEST_IDS:
+                response.headers.setdefault(header, name)  # those of the API have one
 
         app = web.Application(middlewares=[track])
         app.on_response_prepare.append(sign)
@@ -107,56 +134,67 @@ class HttpServer:
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.route("*", "/{rest:.*}", self._call),
             ]
         )
         self._runner = web.AppRunner(
-            app, access_log=None, logger=log, max_line_size=MAX_LINE, max_field_size=MAX_LINE, handle_signals=False
+            app,
+            access_log=None,
+            logger=log,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            handle_signals=False,
+            auto_decompress=False,  # what was sent is what was signed, and has the size that it has
+            lingering_time=LINGER,
+            shutdown_timeout=END_WITHIN,
         )
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, sock=self._listener)
-        self._sweep()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - set by setup
+        self._reception = Reception(self._listener, server, self._context)
+        self._reception.start()
+
+    async def renew(self) -> Renewal:
+        """Take the certificate that the files hold now, for new connections, when there is HTTPS."""
+        return Renewal("", "", 0.0) if self._keeper is None else await self._keeper.renew(self._take)
 
     async def close(self) -> None:
         """Stop answering."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        if self._server is not None:
-            self._server.close()
+        if self._reception is not None:
+            await self._reception.close()
         self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _accept(self) -> Any:  # noqa: ANN401 - aiohttp's protocol
-        assert self._runner is not None and self._runner.server is not None  # noqa: S101, PT018 - set by start
-        if len(self._connections) >= MAX_CONNECTIONS:
-            longest = min(self._connections, key=self._connections.__getitem__)
-            self._drop(longest)
-        handler = self._runner.server()
-        self._connections[handler] = time.monotonic()
-        return handler
+    async def _take(self, certificate: Certificate) -> None:
+        self._context = _context_of(certificate)
+        if self._reception is not None:
+            self._reception.context = self._context
 
-    def _sweep(self) -> None:
-        """Forget connections that have ended, and close those that have been idle for too long."""
-        now = time.monotonic()
-        for handler, since in list(self._connections.items()):
-            has_ended = handler.transport is None and not 0 <= now - since < 1.0  # a new one has none yet
-            if has_ended or now - since > PATIENCE:
-                self._drop(handler)
-        self._sweeper = asyncio.get_running_loop().call_later(1.0, self._sweep)
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        if self._edge is None:
+            return _unmanaged()
+        reception = self._reception
+        assert reception is not None  # noqa: S101 - it has accepted the connection
+        return await self._edge.answer(request, lambda: reception.allow(request.protocol))
 
-    def _drop(self, handler: Any) -> None:  # noqa: ANN401 - aiohttp's protocol
-        del self._connections[handler]
-        if handler.transport is not None:
-            handler.transport.abort()
+    async def _index(self, request: web.Request) -> web.StreamResponse:
+        if self._edge is not None and not prefers_html(request.headers.get("Accept", "")):
+            return await self._call(request)
+        from aiohttp import web  # noqa: PLC0415 - imported by `start`
 
-    async def _index(self, _request: web.Request) -> web.Response:
-        return _text(200, _PAGE.format(version=__version__))
+        return web.Response(text=_HTML.format(text=_PAGE.format(version=__version__)), content_type="text/html")
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web  # noqa: PLC0415 - imported by `start`
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 - as aiohttp
 
+        if self._edge is not None:
+            refusal = await self._edge.refuse_metrics(request)
+            if refusal is not None:
+                return refusal
+        elif not self._is_loopback:
+            return _text(503, "who may read the metrics cannot be told now; the server's log says why\n")
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         # Some milliseconds for a thousand ranges: no thread is worth the races with what changes meanwhile.
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
@@ -175,7 +213,41 @@ class HttpServer:
         return _text(200, f"{well}, but degraded: {degraded}\n" if degraded else f"{well}\n")
 
 
+def prefers_html(accept: str) -> bool:
+    """Tell whether a client wants HTML more than JSON, by its header Accept (RFC 9110, 12.5.1)."""
+    weights: dict[str, float] = {}
+    for item in accept.split(","):
+        kind, *parameters = [part.strip().lower() for part in item.split(";")]
+        weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        try:
+            weights[kind] = float(weight)
+        except ValueError:
+            weights[kind] = 0.0
+    html, json = (
+        next((weights[kind] for kind in (exact, f"{exact.partition('/')[0]}/*", "*/*") if kind in weights), 0.0)
+        for exact in ("text/html", "application/json")
+    )
+    return html > json
+
+
+def _context_of(certificate: Certificate) -> ssl.SSLContext:
+    """Make what connections take of a certificate, whose descriptors are then not needed any more."""
+    try:
+        return make_context(certificate.chain, certificate.key, ["http/1.1"])
+    finally:
+        certificate.close()
+
+
 def _text(status: int, text: str) -> web.Response:
     from aiohttp import web  # noqa: PLC0415 - imported by `start`
 
     return web.Response(status=status, text=text)
+
+
+def _unmanaged() -> web.Response:
+    """Say in a form that clients of every dialect read that there is no API."""
+    from aiohttp import web  # noqa: PLC0415 - imported by `start`
+
+    sentence = "nothing can be managed here now; the server's log says why"
+    body = {"code": "DNS.0000", "message": sentence, "title": sentence, "status": 503, "detail": sentence}
+    return web.json_response(body, status=503)

@@ -18,6 +18,7 @@ import pwd
 import socket
 import stat
 import struct
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd import PtrdError
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 
     Reply = dict[str, Any]
     Command = Callable[[Mapping[str, Any]], Awaitable[Reply]]
+    PersonalCommand = Callable[[Mapping[str, Any], str], Awaitable[Reply]]
 
 MAX_PATH: Final = 107  # sun_path without its final zero, unix(7)
-MAX_REQUEST: Final = 65536  # bytes of one line
+MAX_REQUEST: Final = 8 << 20  # bytes of one line, which may hold the body of a request to the API
 MAX_CLIENTS: Final = 64
 PATIENCE: Final = 10.0  # seconds for a client to send its line, or to take its answer
 
@@ -51,10 +53,19 @@ class CommandError(PtrdError):
 
 
 class LocalServer:
-    """The listening control socket: bound when made, served from `start` to `close`. Raises LocalError."""
+    """The listening control socket: bound when made, served from `start` to `close`. Raises LocalError.
 
-    def __init__(self, options: LocalOptions, commands: Mapping[str, Command]) -> None:
+    `personal` has the commands that are also told the name of the user who sent them.
+    """
+
+    def __init__(
+        self,
+        options: LocalOptions,
+        commands: Mapping[str, Command],
+        personal: Mapping[str, PersonalCommand] = MappingProxyType({}),
+    ) -> None:
         self._commands = commands
+        self._personal = personal
         self._path = options.path
         self._group = _group_id(options.admin_group)
         self._users = {0, os.geteuid()}
@@ -96,7 +107,9 @@ class LocalServer:
         if len(self._clients) > MAX_CLIENTS:
             await _send(writer, _refusal("too many clients are connected; try again"))
             return
-        admitted = self._admits(writer.get_extra_info("socket"))
+        peer = writer.get_extra_info("socket")
+        user, group = _peer_of(peer)
+        admitted = self._admits(peer, user, group)
         while True:
             try:
                 line = await asyncio.wait_for(reader.readline(), PATIENCE)
@@ -109,31 +122,30 @@ class LocalServer:
                 who = "only root, the server's own user and members of admin_group are admitted"
                 await _send(writer, _refusal(who))
                 return
-            await _send(writer, await self._answer(line))
+            await _send(writer, await self._answer(line, user))
 
-    async def _answer(self, line: bytes) -> Reply:
+    async def _answer(self, line: bytes, user: int) -> Reply:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
             return _refusal("the request is not a JSON object on one line")
         if not isinstance(request, dict):
             return _refusal("the request is not a JSON object on one line")
-        name = request.get("command")
-        command = self._commands.get(name) if isinstance(name, str) else None
-        if command is None:
-            return _refusal(f"there is no such command; there are: {', '.join(sorted(self._commands))}")
+        name = str(request.get("command"))
         try:
-            return await command(request)
+            if name in self._personal:
+                return await self._personal[name](request, await asyncio.to_thread(_name_of, user))
+            if name in self._commands:
+                return await self._commands[name](request)
         except PtrdError as error:
             return _refusal(str(error))
         except Exception:
             log.exception("the command %r failed", name)
             return _refusal("the server made an internal error; its log says more")
+        known = ", ".join(sorted({*self._commands, *self._personal}))
+        return _refusal(f"there is no such command; there are: {known}")
 
-    def _admits(self, peer: socket.socket) -> bool:
-        _pid, user, group = _CREDENTIALS.unpack(
-            peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        )
+    def _admits(self, peer: socket.socket, user: int, group: int) -> bool:
         if user in self._users:
             return True
         return self._group is not None and (group == self._group or self._group in _groups_of(peer, user))
@@ -209,6 +221,20 @@ def _groups_of(peer: socket.socket, user: int) -> Iterable[int]:
             return ()
         return os.getgrouplist(entry.pw_name, entry.pw_gid)
     return struct.unpack(f"{len(packed) // 4}I", packed)
+
+
+def _peer_of(peer: socket.socket) -> tuple[int, int]:
+    """Give the ids of user and group at the other end, as the kernel knows them."""
+    _pid, user, group = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return user, group
+
+
+def _name_of(user: int) -> str:
+    """Give a user's name, the number where there is none."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

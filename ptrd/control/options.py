@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ptrd.records.model import Prefix
+    from ptrd.store.certificate import CertificateFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,21 @@ class LocalOptions:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """The address of `/metrics`, `/healthz` and `/readyz`."""
+    """Where and how HTTP is answered, and who may do what because of where they ask from.
+
+    `public_url` is what clients reach the server by, empty when their Host header is to say it; without `tls` it is
+    plain HTTP. Clients in `metrics_allow` may read `/metrics` without a credential. What `trusted_proxies` say of whom
+    they forward for counts; nobody else's word does.
+    """
 
     host: str
     port: int
+    public_url: str = ""
+    tls: CertificateFiles | None = None
+    metrics_allow: tuple[Prefix, ...] = ()
+    trusted_proxies: tuple[Prefix, ...] = ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether only this machine can reach it."""
+        return ip_address(self.host).is_loopback

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,9 +24,10 @@ from ptrd.snapshot.layout import VERSION
 from ptrd.store.atomic import rename_into, temporary_beside
 from ptrd.store.images import MappedImage, stat_inputs
 from ptrd.store.sources import expand_sources
+from ptrd.store.state import raise_serials
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ptrd.control.options import PublishOptions
@@ -39,6 +41,10 @@ log = logging.getLogger("ptrd")
 
 class PublishError(PtrdError):
     """There is nothing to serve."""
+
+
+# (image, (zone, old serial, new serial) of each that it moved or None for an image of last time) -> its revision
+Spread = Callable[["Live", "Sequence[tuple[str, int | None, int]] | None"], Awaitable[int]]
 
 
 class Live(NamedTuple):
@@ -66,19 +72,22 @@ class Outcome(NamedTuple):
 class Publisher:
     """Keeps what is served in step with the zone files.
 
-    `spread` makes an image live on every worker before it returns; `report` is told of every outcome.
+    `spread` makes an image live on every worker before it returns, and gives the revision that it has; `serials` says
+    which zones have a higher serial than the files of last time gave them; `report` is told of every outcome.
     """
 
     def __init__(
         self,
         options: PublishOptions,
         state: State,
-        spread: Callable[[Live], Awaitable[None]],
+        spread: Spread,
+        serials: Callable[[], Mapping[bytes, int]],
         report: Callable[[Outcome], None],
     ) -> None:
         self._options = options
         self._state = state
         self._spread = spread
+        self._serials = serials
         self._report = report
         self._settings = settings_of(options)
         self._turn = asyncio.Lock()
@@ -87,6 +96,11 @@ class Publisher:
         self._revision = 0  # of the newest image
         self.live: Live | None = None
         self.outcome: Outcome | None = None
+
+    @property
+    def revision(self) -> int:
+        """Give the revision of the newest image."""
+        return self._revision
 
     @property
     def degraded(self) -> str:
@@ -103,14 +117,14 @@ class Publisher:
         if last is not None:
             self._revision = last.snapshot.revision
             if self._is_current(last):
-                await self._spread(last)
+                self._revision = await self._spread(last, None)
                 self.live = last
                 self._conclude("mapped", began, Report())
                 return
         async with self._turn:
             report = await self._renew(reuse=last is not None)
         if report.error and last is not None:
-            await self._spread(last)
+            self._revision = await self._spread(last, None)
             self.live = last
         self._conclude("refused" if report.error else "compiled", began, report)
         if self.live is None:
@@ -171,13 +185,13 @@ class Publisher:
                 log.info("%d more zones have a new serial", len(report.changed) - _CHANGES_LOGGED)
             log.info("revision %d is live: %s in %.2f s", self._revision, how, outcome.seconds)
         elif self.live is not None:
-            log.error("nothing is published, revision %d stays: %s", self.live.snapshot.revision, report.error)
+            log.error("nothing is published, revision %d stays: %s", self._revision, report.error)
         self._report(outcome)
         return outcome
 
     def _open_last(self) -> Live | None:
         try:
-            return open_live(self._state.image, verify=True)
+            return open_live(self._state.image)
         except FileNotFoundError:
             return None
         except PtrdError as error:
@@ -199,9 +213,9 @@ class Publisher:
         try:
             report = await self._compile(reuse=reuse)
             if not report.error:
-                live = open_live(self._state.image, verify=False)
+                live = open_live(self._state.image)
                 self._revision = live.snapshot.revision  # some workers may have it, even if others fail
-                await self._spread(live)
+                self._revision = await self._spread(live, report.changed)
                 self.live = live
                 gc.collect()  # a snapshot refers to itself, and the old one holds its image open
         except PtrdError as error:
@@ -227,6 +241,7 @@ class Publisher:
             now=time.time(),
         )
         try:
+            await asyncio.to_thread(raise_serials, state.serials, dict(self._serials()))
             report = await run_compiler(job)
             if not report.error:
                 await asyncio.to_thread(rename_into, serials, state.serials)
@@ -243,8 +258,8 @@ def settings_of(options: PublishOptions) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
-def open_live(path: Path, *, verify: bool) -> Live:
+def open_live(path: Path) -> Live:
     """Map an image file and read it. Raises FileNotFoundError, ImageFileError, ImageError."""
     image = MappedImage(path)
-    snapshot = open_image(image.buffer, verify=verify)
+    snapshot = open_image(image.buffer)
     return Live(image, snapshot, snapshot.statistics())

@@ -19,16 +19,16 @@ from ptrd.metrics import clear_gauges, make_block
 from ptrd.serve.channel import Channel, make_channel, write_change
 from ptrd.serve.interpreter import WORKER, worker_environment
 from ptrd.serve.options import ServeError, ServeOptions, write_options
-from ptrd.serve.slots import Slot, State
+from ptrd.serve.slots import Slot, State, split_entry
 from ptrd.serve.worker import IGNORED_SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ptrd.records.changes import Change
-    from ptrd.serve.certificate import Certificate
+    from ptrd.records.changes import Entry
     from ptrd.serve.channel import Message
     from ptrd.serve.sockets import Listening
+    from ptrd.store.certificate import Certificate
 
 SILENCE: Final = 5.0  # seconds without an acknowledgement, after which a worker is replaced
 START: Final = 20.0  # seconds an interpreter may take to start, on a machine that is busy
@@ -95,16 +95,17 @@ class WorkerPool:
         for slot in self._slots:
             self._start(slot)
 
-    async def publish(self, revision: int, image: int, ranges: int) -> None:
-        """Have every worker serve an image, and the changes that are newer than it.
+    async def publish(self, revision: int, image: int, ranges: int, managed: Entry | None = None) -> None:
+        """Have every worker serve an image, with what is managed over it, and the changes newer than `revision`.
 
         `image` and `ranges` are descriptors, the caller's to close. Raises ServeError when a worker refuses the image
         or cannot be started; all go on with the image before then.
         """
         async with self._publishing:
             before, state = self._state, State(revision, image, ranges)
+            state.changes = split_entry(managed) if managed is not None else []
             if before is not None:
-                state.changes = [change for change in before.changes if change[0] > revision]
+                state.changes += [entry for entry in before.changes if entry.revision > revision]
             self._state = state
             try:
                 self._tell_all(state)
@@ -114,32 +115,32 @@ class WorkerPool:
                 if before is not None and self._stopping:
                     before.close()
                 elif before is not None:
-                    before.changes += [change for change in state.changes if change[0] > before.latest]
+                    newest = max(before.latest, revision)
+                    before.changes += [entry for entry in state.changes if entry.revision > newest]
                     self._tell_all(before)
                 state.close()
                 raise
             if before is not None:
                 before.close()
 
-    async def apply(self, revision: int, changes: list[Change]) -> None:
+    async def apply(self, entry: Entry) -> None:
         """Have every worker serve changes on top. Raises ServeError as `publish` does, and takes them back then."""
         state = self._state
         if self._stopping:
             raise ServeError(_STOPS)
         if state is None:
             raise ServeError("no zones are served yet, so nothing in them can change")
-        entry = (revision, list(changes))
         state.changes.append(entry)
         self._sequence += 1
         try:
             for slot in self._slots:
                 self._tell_changes(slot, entry)
-                self._expect_answer(slot, revision)
+                self._expect_answer(slot, entry.revision)
             await self._acknowledgement()
         except ServeError:
             for known in state, self._state:
                 if known is not None:
-                    known.changes = [change for change in known.changes if change is not entry]
+                    known.changes = [other for other in known.changes if other is not entry]
             if self._state is not None and not self._stopping:
                 self._tell_all(self._state)
             raise
@@ -225,10 +226,15 @@ class WorkerPool:
             self._tell_changes(slot, entry)
         self._expect_answer(slot, state.latest)
 
-    def _tell_changes(self, slot: Slot, entry: tuple[int, list[Change]]) -> None:
-        revision, changes = entry
-        message = {"type": "changes", "sequence": self._sequence, "revision": revision}
-        self._send(slot, message | {"changes": [write_change(change) for change in changes]})
+    def _tell_changes(self, slot: Slot, entry: Entry) -> None:
+        message = {
+            "type": "changes",
+            "sequence": self._sequence,
+            "revision": entry.revision,
+            "changes": [write_change(change) for change in entry.changes],
+            "serials": {origin.hex(): serial for origin, serial in entry.serials.items()},
+        }
+        self._send(slot, message)
 
     def _send(self, slot: Slot, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send to the worker of a slot; one that is being replaced will be told everything when it starts."""

@@ -6,17 +6,28 @@ A slot outlives its workers: sockets and counters stay while they come and go.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ptrd.metrics import make_block
+from ptrd.records.changes import Entry
 
 if TYPE_CHECKING:
     import asyncio
     import socket
     import subprocess
 
-    from ptrd.records.changes import Change
     from ptrd.serve.channel import Channel
+
+
+_CHANGES: Final = 20_000  # that one message carries; a change has some hundred bytes
+
+
+def split_entry(entry: Entry) -> list[Entry]:
+    """Divide an entry so that no message to a worker grows without bound; the serials go with the last part."""
+    changes = entry.changes
+    parts = [changes[at : at + _CHANGES] for at in range(0, len(changes), _CHANGES)] or [changes]
+    serials = [*[{} for _ in parts[1:]], entry.serials]
+    return [Entry(entry.revision, part, mine) for part, mine in zip(parts, serials, strict=True)]
 
 
 class State:
@@ -26,12 +37,12 @@ class State:
         self.revision = revision
         self.image = os.dup(image)
         self.ranges = os.dup(ranges)
-        self.changes: list[tuple[int, list[Change]]] = []
+        self.changes: list[Entry] = []
 
     @property
     def latest(self) -> int:
         """Give the revision with all changes."""
-        return self.changes[-1][0] if self.changes else self.revision
+        return self.changes[-1].revision if self.changes else self.revision
 
     def close(self) -> None:
         """Close the descriptors, once."""

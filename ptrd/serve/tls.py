@@ -22,8 +22,8 @@ from ptrd.metrics import (
     TLS4,
     TLS6,
 )
-from ptrd.serve.options import ServeError
 from ptrd.serve.tcp import SHARE, Connection, Connections
+from ptrd.store.certificate import make_context as load_context
 
 TRANSPORT_TLS: Final = 2  # as the engine numbers them
 _HANDSHAKE_RECORD: Final = 22  # RFC 8446, 5.1
@@ -32,18 +32,8 @@ _HELLO: Final = 16384  # bytes of a handshake, after which it has to be done; an
 
 
 def make_context(certificate: int, key: int) -> ssl.SSLContext:
-    """Make what server connections take, of two descriptors of PEM texts, which stay the caller's.
-
-    TLS 1.2 and 1.3, ALPN `dot`, no client certificates, no renegotiation. Raises ssl.SSLError, OSError, and ServeError
-    for a key with a passphrase.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["dot"])
-    # By way of /proc: opened anew, a descriptor is read from its beginning however often.
-    context.load_cert_chain(f"/proc/self/fd/{certificate}", f"/proc/self/fd/{key}", _refuse_passphrase)
-    return context
+    """Make what connections take, as `store.certificate` does, with ALPN `dot` (RFC 7858)."""
+    return load_context(certificate, key, ["dot"])
 
 
 class TlsConnection(Connection):
@@ -179,7 +169,3 @@ class TlsConnection(Connection):
 def _has_record(data: bytearray) -> bool:
     """Tell whether the first record is whole (RFC 8446, 5.1)."""
     return len(data) >= 5 and len(data) >= 5 + (data[3] << 8 | data[4])
-
-
-def _refuse_passphrase() -> str:
-    raise ServeError("it has a passphrase, which nobody is there to type; write it without one")

@@ -9,7 +9,7 @@ From the supervisor (`sequence` counts these messages, each is acknowledged by i
                limits, the sockets, `tls` of them for TLS, and then certificate and key when there is one
     certificate  sequence; descriptors: certificate, key. For TLS connections that begin from here on
     image      sequence, revision, later; descriptors: image, range counters. Live with the `later` changes behind it
-    changes    sequence, revision, changes
+    changes    sequence, revision, changes, serials (of zones, by their names in hex)
     probe      sequence
     stop       seconds
 To the supervisor:
@@ -59,7 +59,7 @@ IGNORED_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPARE_FILES: Final = 512  # that are neither, or are connections above the cap for the moment until others are closed
 _PROBE: Final = pack(">HHHHHH", 0x7074, 0, 1, 0, 0, 0)
 _NEWS: Final = 1.0  # seconds between two looks
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ptrd.serve.worker")  # it may run as __main__
 
 
 class Worker:
@@ -142,7 +142,7 @@ class Worker:
     def _take_image(self, message: Message, descriptors: list[int]) -> None:
         self._next, self._later = None, message["later"]
         try:
-            image = mmap.mmap(descriptors[0], 0, prot=mmap.PROT_READ)
+            image = mmap.mmap(descriptors[0], 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
             self._next = Live(self._open_image(image), self._service, map_ranges(descriptors[1], self._slot))
         except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot goes on being served
             self._refuse(message, error)
@@ -157,7 +157,8 @@ class Worker:
             return
         try:
             changes = [read_change(change) for change in message["changes"]]
-            target.snapshot = target.snapshot.with_overlay(changes, message["revision"])
+            serials = {bytes.fromhex(origin): serial for origin, serial in message["serials"].items()}
+            target.snapshot = target.snapshot.with_overlay(changes, message["revision"], serials)
         except Exception as error:  # noqa: BLE001 - as above
             self._next = None
             self._refuse(message, error)

@@ -34,6 +34,16 @@ class Publisher:
         return self.outcome
 
 
+class Link:
+    """What is served, without anything managed."""
+
+    def __init__(self, publisher):
+        self.snapshot = publisher.live.snapshot if publisher.live else None
+        self.revision = self.snapshot.revision if self.snapshot else 0
+        self.managed = 0
+        self.orphans = ""
+
+
 class Fleet:
     """Stands in for the workers."""
 
@@ -47,7 +57,7 @@ class Fleet:
 
 def ask(command, request, publisher, fleet=None, renew=None):
     """Carry out one command; the reply must be something that JSON can say."""
-    commands = Commands(publisher, fleet or Fleet(), 0.0, ["127.0.0.1:53"], renew)
+    commands = Commands(publisher, Link(publisher), fleet or Fleet(), 0.0, ["127.0.0.1:53"], renew)
     reply = asyncio.run(commands.by_name()[command](request))
     assert json.loads(json.dumps(reply)) == reply
     return reply
@@ -113,11 +123,11 @@ def test_reload_tells_of_the_certificate(how, ok):
     else:
         assert reply["result"]["certificate"]["outcome"] == how
     if not ok:
-        assert reply["error"] == "the certificate of DNS over TLS that is in use stays: tls.key: gone"
+        assert reply["error"] == "the certificate that is in use stays: tls.key: gone"
         assert reply["status"] == 1
         bad = Outcome("refused", 1.0, 0.5, Report("one error"))
         error = ask("reload", {}, Publisher(serve(V4), bad), renew=renew)["error"]
-        assert error.startswith("nothing was published: one error; the certificate of DNS over TLS")
+        assert error.startswith("nothing was published: one error; the certificate")
 
 
 def test_readiness_needs_a_worker():
@@ -126,7 +136,7 @@ def test_readiness_needs_a_worker():
     def unready(publisher, **changes):
         fleet = Fleet()
         fleet.workers = lambda: [WorkerState(11, changes.get("revision", 1))]
-        return Commands(publisher, fleet, 0.0, []).unready()
+        return Commands(publisher, Link(publisher), fleet, 0.0, []).unready()
 
     assert unready(Publisher()) == ["no zones are served yet"]
     assert unready(Publisher(serve(V4)), revision=0) == ["no worker serves the zones at this moment"]

@@ -5,6 +5,7 @@ import contextlib
 import grp
 import json
 import os
+import pwd
 import socket
 import stat
 import subprocess
@@ -32,6 +33,11 @@ async def refuse(_request):
 async def fail(_request):
     """Fail as no command should."""
     raise RuntimeError("oops")
+
+
+async def sign(request, user):
+    """Give the request back with the name of who sent it."""
+    return {"ok": True, "result": [request["path"], user]}
 
 
 COMMANDS = {"echo": echo, "refuse": refuse, "fail": fail}
@@ -107,7 +113,7 @@ def test_a_failing_command_is_an_answer(path, caplog):
         (b'{"command": "nothing"}\n', "no such command; there are: echo, fail, refuse"),
         (b'{"command": ["echo"]}\n', "no such command"),
         (b"{}\n", "no such command"),
-        (b'{"command": "echo", "x": "' + b"y" * 70_000 + b'"}\n', "longer than 65536 bytes"),
+        (b'{"command": "echo", "x": "' + b"y" * (9 << 20) + b'"}\n', "longer than 8388608 bytes"),
     ],
 )
 def test_malformed_requests_are_answered(path, line, sentence):
@@ -245,3 +251,28 @@ def test_peers_are_admitted_by_what_the_kernel_says(path, group, uid, gid, group
     assert answer["ok"] is admitted
     if not admitted:
         assert "are admitted" in answer["error"]
+
+
+def test_a_personal_command_knows_who_sent_it(path):
+    """A command that wants it is told the name of the user at the other end, whatever the request says of it."""
+
+    async def run():
+        server = LocalServer(LocalOptions(path), COMMANDS, {"sign": sign})
+        await server.start()
+        try:
+            lines = [b'{"command": "sign", "path": "/x", "user": "nobody"}\n', b'{"command": "gone"}\n']
+            return await asyncio.to_thread(converse, path, *lines)
+        finally:
+            await server.close()
+
+    signed, refused = asyncio.run(run())
+    assert signed == {"ok": True, "result": ["/x", pwd.getpwuid(os.geteuid()).pw_name]}
+    assert refused["error"] == "there is no such command; there are: echo, fail, refuse, sign"
+
+
+def test_a_line_may_hold_what_an_import_has(path):
+    """A request of some megabytes is answered, and the next one on the connection too."""
+    text = "x" * (5 << 20)
+    lines = [json.dumps({"command": "echo", "text": text}).encode() + b"\n", b'{"command": "echo"}\n']
+    first, second = serve(LocalOptions(path), lambda: converse(path, *lines))
+    assert first["result"]["text"] == text and second["ok"]

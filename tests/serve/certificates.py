@@ -7,8 +7,8 @@ import contextlib
 import ssl
 import subprocess
 
-from ptrd.serve.certificate import read_certificate
 from ptrd.serve.options import TlsOptions
+from ptrd.store.certificate import read_certificate
 from tests.peers.process import require_program
 
 NAME = "ns1.example.net"

@@ -43,7 +43,7 @@ class FakeSnapshot:
         self.zones = [FakeZone()]
         self.itself = self
 
-    def with_overlay(self, changes, revision):
+    def with_overlay(self, changes, revision, _serials):
         """Add changes; one to address 666 cannot be."""
         if any(change.number == 666 for change in changes):
             raise ValueError("666")

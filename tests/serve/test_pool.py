@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from ptrd import metrics
+from ptrd.records.changes import Entry
 from ptrd.serve.options import ServeError
 from tests.serve.fakes import ask, ask_tcp, make_query, text_of, until
 from tests.serve.pools import Load, changes, images_mapped, run
@@ -46,7 +47,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced():
 
     async def talk(bench):
         await bench.publish(1)
-        await bench.pool.apply(2, changes(5))
+        await bench.pool.apply(Entry(2, changes(5), {}))
         old = bench.pool.pids
         with Load(bench.address, clients=8) as load:
             answers = load.answers
@@ -90,8 +91,8 @@ def test_changes_are_live_when_apply_returns():
 
     async def talk(bench):
         await bench.publish(10)
-        await bench.pool.apply(11, changes(1, 2))
-        await bench.pool.apply(12, changes(3))
+        await bench.pool.apply(Entry(11, changes(1, 2), {}))
+        await bench.pool.apply(Entry(12, changes(3), {}))
         assert bench.serves() == {("image10", "11:1,11:2,12:3")}
         os.kill(bench.pool.pids[1], signal.SIGKILL)
         await until(lambda: bench.pool.restarts == 1 and bench.pool.acknowledged == [12, 12])
@@ -111,7 +112,7 @@ def test_many_changes_behind_an_image():
     async def talk(bench):
         await bench.publish(0)
         for revision in range(1, 9):
-            await bench.pool.apply(revision, changes(*range(1000, 6000)))
+            await bench.pool.apply(Entry(revision, changes(*range(1000, 6000)), {}))
         os.kill(bench.pool.pids[0], signal.SIGKILL)
         await until(lambda: bench.pool.restarts == 1 and bench.pool.acknowledged == [8])
         await bench.publish(8)
@@ -125,13 +126,13 @@ def test_what_a_worker_refuses_is_taken_back():
 
     async def talk(bench):
         await bench.publish(1)
-        await bench.pool.apply(2, changes(1))
+        await bench.pool.apply(Entry(2, changes(1), {}))
         with pytest.raises(ServeError, match="bad apple"):
             await bench.publish(3, "bad apple")
         assert bench.serves() == {("image1", "2:1")}
         with pytest.raises(ServeError, match="666"):
-            await bench.pool.apply(4, changes(666))
-        await bench.pool.apply(5, changes(2))
+            await bench.pool.apply(Entry(4, changes(666), {}))
+        await bench.pool.apply(Entry(5, changes(2), {}))
         assert bench.serves() == {("image1", "2:1,5:2")}
         assert bench.pool.restarts == 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ptrd.records.changes import Entry
 from ptrd.serve import pool as pool_module
 from ptrd.serve.options import ServeError
 from tests.serve.fakes import make_query, until, wait_until
@@ -138,7 +139,7 @@ def test_a_stop_answers_what_the_sockets_hold():
             assert client.recv(4096)
             client.close()
         with pytest.raises(ServeError, match="stops"):
-            await bench.pool.apply(2, [])
+            await bench.pool.apply(Entry(2, [], {}))
 
     async def whole():
         bench = Bench(2, COMMAND, {})

@@ -8,8 +8,9 @@ import signal
 
 import pytest
 
-from ptrd.serve.certificate import Certificate
+from ptrd.records.changes import Entry
 from ptrd.serve.options import ServeError
+from ptrd.store.certificate import Certificate
 from tests.serve.certificates import connect, load, make_pair
 from tests.serve.fakes import framed, make_query, text_of, until
 from tests.serve.pools import changes, started
@@ -56,7 +57,7 @@ def test_every_worker_has_the_current_certificate(pair, other):
             os.kill(before[0], signal.SIGKILL)
             await until(lambda: bench.pool.pids[0] not in (0, before[0]) and bench.pool.acknowledged == [1, 1], 30)
             assert await who_answers(bench, other) == set(bench.pool.pids)
-            await bench.pool.apply(2, changes(5))
+            await bench.pool.apply(Entry(2, changes(5), {}))
 
     asyncio.run(talk())
 

@@ -1,4 +1,4 @@
-"""The certificate of DNS over TLS: a good pair is taken, anything else is told in a sentence that helps."""
+"""Certificates of DNS over TLS and of HTTP: a good pair is taken, anything else is told in a sentence that helps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from ptrd.serve.certificate import CertificateKeeper, read_certificate, read_expiry, write_date
-from ptrd.serve.options import ServeError, TlsOptions
+from ptrd.serve.options import TlsOptions
+from ptrd.store.certificate import (
+    CertificateError,
+    CertificateFiles,
+    CertificateKeeper,
+    Renewal,
+    combine,
+    read_certificate,
+    read_validity,
+    write_date,
+)
 from tests.serve.certificates import EC, make_pair, openssl
 from tests.serve.fakes import open_descriptors
 
@@ -31,7 +40,7 @@ def pair(folder):
 def trouble(options, now=None):
     """Give the sentence with which a pair is refused; no descriptor is left."""
     before = open_descriptors()
-    with pytest.raises(ServeError) as caught:
+    with pytest.raises(CertificateError) as caught:
         read_certificate(options, time.time() if now is None else now)
     assert open_descriptors() == before
     return str(caught.value)
@@ -111,7 +120,7 @@ def test_the_expiry_is_that_of_openssl(folder, days, kind):
     printed = folder / "printed"
     openssl("x509", "-in", options.certificate, "-noout", "-enddate", "-out", printed)
     date = printed.read_text(encoding="ascii").strip().removeprefix("notAfter=")
-    assert read_expiry(der) == ssl.cert_time_to_seconds(date)
+    assert read_validity(der)[1] == ssl.cert_time_to_seconds(date)
     assert kind in der
 
 
@@ -142,3 +151,21 @@ def test_a_renewal_takes_only_what_is_new_and_good(folder):
     assert renewal.expires == keeper.current.expires > first.expires
     for certificate in (first, keeper.current):
         certificate.close()
+
+
+def test_the_sentence_names_the_group_of_the_configuration(pair, folder):
+    """What is wrong with the certificate of HTTP is told with the keys of `http`."""
+    files = CertificateFiles(pair.certificate, str(folder / "gone"))
+    with pytest.raises(CertificateError, match=r"^http\.key: cannot read "):
+        CertificateKeeper(files, "http", "HTTP")
+
+
+def test_renewals_are_told_together():
+    """Of two renewals the worse counts, every error is told, and the first to expire."""
+    nothing, same, new = Renewal("", "", 0.0), Renewal("unchanged", "", 7.0), Renewal("replaced", "", 9.0)
+    bad = Renewal("refused", "http.key: no", 8.0)
+    assert combine() == combine(nothing) == nothing
+    assert combine(nothing, same) == same
+    assert combine(same, new) == Renewal("replaced", "", 7.0)
+    assert combine(new, bad) == Renewal("refused", "http.key: no", 8.0)
+    assert combine(bad, bad).error == "http.key: no; http.key: no"
