@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
+from ptrd import PtrdError
 from ptrd.control.actors import Actor, Code, ControlError, Role
 from ptrd.control.exchange import MAX_BODY, Request, Response, Routes
 from ptrd.control.local import CommandError
-from ptrd.store.database import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,7 +105,7 @@ class Api:
             response = await self._route(dialect, routes, request)
         except ControlError as error:
             response = dialect.refuse(request, error)
-        except DatabaseError as error:
+        except PtrdError as error:  # of the store: a full disk, a key that does not open what is sealed
             log.error("%s: %s", request.id, error)  # noqa: TRY400 - a sentence
             told = str(error) if request.actor is not None and request.actor.is_operator else _NOT_NOW
             response = dialect.refuse(request, ControlError(Code.BUSY, told))

@@ -180,6 +180,13 @@ class Link:
         journal. Changes wait for the commit, and go on as soon as the workers have been told.
         """
         async with self._order:
+            if not fresh and base.revision > self._newest:
+                log.warning(
+                    "the database has revision %d, older than the image of last time with %d: what was managed is lost "
+                    "unless `ptrd restore` brings a backup back",
+                    self._newest,
+                    base.revision,
+                )
             managed = await self.read(_read_managed)
             again = self._landing_elsewhere(base, managed) if fresh else set()
             moved, serials = self._settle_serials(base, {parse_name(zone): old for zone, old, _ in changed}, again)

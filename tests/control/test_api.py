@@ -10,6 +10,7 @@ from ptrd.control.exchange import Request
 from ptrd.control.local import CommandError
 from ptrd.control.mount import make_api, make_cases
 from ptrd.control.settings import ApiSettings
+from ptrd.store.database import DatabaseError
 from ptrd.store.vault import Vault
 from tests.control.fakelink import OPERATOR, FakeLink, make_project
 from tests.control.httpsite import ADDRESS, EIP, REGION, RESOURCE, run
@@ -109,6 +110,26 @@ def test_what_fails_is_logged_once_with_its_id(tmp_path, monkeypatch, caplog):
                 answer = await mounted.ask("GET", LIST, actor=mounted.tenant)
             assert (answer.status, answer.body["code"]) == (500, "DNS.0001")
             assert [record.getMessage() for record in caplog.records] == [f"GET {LIST} failed, request req-7"]
+
+    run(work())
+
+
+def test_a_store_that_fails_says_why_to_operators(tmp_path, monkeypatch, caplog):
+    """A full disk is one sentence in the log; an operator is told it, a tenant only that it is not their fault."""
+
+    async def fail(*_arguments, **_options):
+        raise DatabaseError("the disk is full; make room in /var/lib/ptrd")
+
+    async def work():
+        async with Mounted(tmp_path) as mounted:
+            monkeypatch.setattr(mounted.cases.pointers, "find", fail)
+            with caplog.at_level(logging.ERROR):
+                tenant = await mounted.ask("GET", "/api/v1/ptrs", actor=mounted.tenant)
+                operator = await mounted.ask("GET", "/api/v1/ptrs", actor=OPERATOR)
+            assert "make room" not in str(tenant.body) and "try again" in str(tenant.body)
+            assert "make room in /var/lib/ptrd" in str(operator.body)
+            assert tenant.status == operator.status == 503
+            assert [record.exc_info for record in caplog.records] == [None, None]
 
     run(work())
 

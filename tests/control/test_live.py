@@ -345,3 +345,16 @@ def test_a_zone_that_takes_records_from_another_moves_both_serials(tmp_path):
         assert published[-1].serials[ORIGIN] == 103
 
     run(tmp_path, test)
+
+
+def test_a_database_that_is_older_than_the_image_is_told(tmp_path, caplog):
+    """Where the image of last time knows a later revision, the log says that something was lost and what to do."""
+
+    async def test(link, _workers, _published):
+        async def spread(_entry):
+            pass
+
+        await link.publish(serve(ZONE, revision=99), [], spread, fresh=False)
+        assert "older than the image of last time with 99" in caplog.text and "ptrd restore" in caplog.text
+
+    run(tmp_path, test)
