@@ -25,6 +25,7 @@ from ptrd.engine.answer import (
 )
 from ptrd.records.access import VERDICTS
 from ptrd.records.model import Place, Prefix
+from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT, NODE_OCCLUDED
 from ptrd.wire.names import format_name, offsets_of
 from ptrd.wire.reverse import BITS
 from ptrd.wire.rrtypes import CNAME, RCODES, name_of
@@ -124,14 +125,17 @@ def _step_reasons(snapshot: Snapshot, about: dict[str, Any], name: bytes) -> lis
         return [f"{format_name(name)} lies outside what is served"]
     relative = name[: len(name) - len(zone.origin)]
     overlay = snapshot.overlays.get(zone.number)
-    if overlay is not None and relative in overlay.records:
-        return [f"{format_name(name)} has a managed PTR record"]
     node = zone.find(relative)
+    managed = []
+    if overlay is not None and relative in overlay.records:
+        if node < 0 or not zone.flags(node) & (NODE_CNAME | NODE_CUT | NODE_OCCLUDED):
+            return [f"{format_name(name)} has a managed PTR record"]
+        managed = [f"{format_name(name)} has a managed PTR record too, which what the zone file has there hides"]
     if node < 0:
-        return []
+        return managed
     types = " ".join(name_of(rtype) for rtype in zone.rtypes(node))
     file = about["zones"][zone.number]["place"][0]
-    return [f"{format_name(name)} has {types} from {file}:{zone.line(node)}"]
+    return [*managed, f"{format_name(name)} has {types} from {file}:{zone.line(node)}"]
 
 
 def _why_nothing(zone: ServedZone, about: dict[str, Any], name: bytes, qtype: int, source: int) -> list[str]:
