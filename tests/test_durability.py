@@ -13,6 +13,7 @@ import random
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import dns.message
@@ -105,17 +106,17 @@ def names_of(server, addresses):
     return found
 
 
-def test_nothing_acknowledged_is_lost(tmp_path):
-    """A hundred times everything is killed under four writers: DNS never forgets, and never says what was refused."""
-    rng = random.Random(4)
+def survive(folder, rounds, seed):
+    """Kill a server of two workers so many times, and give how many changes were acknowledged."""
+    rng = random.Random(seed)
     expected = {}
     total = 0
-    server = ApiServer(tmp_path / "server", zones={"a.yaml": ZONE}, origins=["0.0.10.in-addr.arpa"], workers=2)
+    server = ApiServer(folder, zones={"a.yaml": ZONE}, origins=["0.0.10.in-addr.arpa"], workers=2)
     server.eips = {"10.0.0.0/26": "grant"}
     with server:
         server.api("PATCH", "/api/v1/accounts/acme", {"quota": 1000})
-        for round_ in range(ROUNDS):
-            writers = [Writer(server, number, round_ * WRITERS + number) for number in range(WRITERS)]
+        for round_ in range(rounds):
+            writers = [Writer(server, number, seed << 20 | round_ << 4 | number) for number in range(WRITERS)]
             for writer in writers:
                 writer.start()
             enough = rng.randrange(1, 60)
@@ -134,4 +135,14 @@ def test_nothing_acknowledged_is_lost(tmp_path):
                 assert name in allowed, (round_, address, name, allowed)
                 expected[address] = name
             total += sum(writer.acknowledged for writer in writers)
-    assert total >= ROUNDS
+    return total
+
+
+def test_nothing_acknowledged_is_lost(tmp_path):
+    """A hundred times everything is killed under four writers: DNS never forgets, and never says what was refused.
+
+    Two servers share the hundred, since most of the time goes into starting.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        halves = [pool.submit(survive, tmp_path / f"server{seed}", (ROUNDS + 1) // 2, seed) for seed in (4, 5)]
+    assert sum(half.result() for half in halves) >= ROUNDS

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
+import time
 
 from ptrd.serve.options import TlsOptions
 from ptrd.store.certificate import read_certificate
@@ -31,9 +32,9 @@ def make_pair(folder, name="one", *, key=EC, days=30):
     return TlsOptions((("127.0.0.1", 0),), str(chain), str(secret))
 
 
-def load(options, now=0.0):
+def load(options):
     """Read a pair as the supervisor does."""
-    return read_certificate(options, now)
+    return read_certificate(options, time.time())
 
 
 def client_context(options, *, version=None):

@@ -111,6 +111,11 @@ def test_an_expired_certificate_is_refused(pair):
     read_certificate(pair, certificate.expires - 1).close()
 
 
+def test_a_certificate_of_tomorrow_is_refused(pair):
+    """A certificate whose time has not begun is told with the date."""
+    assert "is not valid before 20" in trouble(pair, time.time() - 3 * 86400)
+
+
 @pytest.mark.parametrize(("days", "kind"), [(20, b"\x17"), (365 * 60, b"\x18")])
 def test_the_expiry_is_that_of_openssl(folder, days, kind):
     """Both ways in which a certificate may write a time are read as OpenSSL reads them (RFC 5280, 4.1.2.5)."""
