@@ -20,6 +20,7 @@ from ptrd.engine.placement import names_without, placement
 from ptrd.records.changes import Change, Entry
 from ptrd.records.management import Address
 from ptrd.snapshot.serials import is_newer
+from ptrd.store.database import Committed
 from ptrd.wire.names import format_name, parse_name
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ptrd.control.batch import Queued
     from ptrd.records.management import Pointer
     from ptrd.snapshot.view import Snapshot
-    from ptrd.store.database import Committed, Database, Transaction
+    from ptrd.store.database import Database, Transaction
 
 
 T = TypeVar("T")
@@ -122,17 +123,14 @@ class Link:
                     outcomes = await asyncio.get_running_loop().run_in_executor(
                         self._thread, self._database.write_many, jobs.jobs
                     )
-                except BaseException:
-                    for *_, asked in batch + self._queue:
-                        asked.cancel()
+                    self._hand_over(jobs.committed(outcomes))
+                except BaseException as error:
+                    waiting, self._queue = batch + self._queue, []  # or nobody would begin again
+                    for *_, asked in waiting:
+                        _tell(asked, error)
                     raise
-                self._hand_over(jobs.committed(outcomes))
                 for (*_, asked), outcome in zip(batch, outcomes, strict=True):
-                    if isinstance(outcome, Exception):
-                        asked.set_exception(outcome)
-                        asked.exception()  # who asked may have gone
-                    else:
-                        asked.set_result(outcome)
+                    _tell(asked, outcome)
 
     def is_current(self, revision: int) -> bool:
         """Tell whether a worker that serves a revision lacks nothing that has to be live."""
@@ -342,6 +340,17 @@ class Link:
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((revision, future))
             await future
+
+
+def _tell(asked: asyncio.Future[Committed], outcome: Committed | BaseException) -> None:
+    """Tell who asked how it ended."""
+    if isinstance(outcome, Committed):
+        asked.set_result(outcome)
+    elif isinstance(outcome, Exception):
+        asked.set_exception(outcome)
+        asked.exception()  # who asked may have gone
+    else:
+        asked.cancel()
 
 
 def change_of(pointer: Pointer) -> Change:

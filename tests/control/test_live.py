@@ -175,6 +175,21 @@ def test_one_that_fails_takes_no_other_with_it(tmp_path):
     run(tmp_path, test)
 
 
+def test_a_failure_of_the_whole_leaves_the_next_ones_their_turn(tmp_path, monkeypatch):
+    """When a batch fails as a whole everybody in it is told, and what comes later is done."""
+
+    async def test(link, workers, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(link._database, "write_many", lambda _jobs: 1 / 0)
+            works = [change(link, octet, "lost.example.net.") for octet in (20, 21)]
+            outcomes = await asyncio.gather(*works, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError] * 2
+        await change(link, 22, "done.example.net.", wait=True)
+        assert [one.number for entry in workers.entries for one in entry.changes] == [BASE + 22]
+
+    run(tmp_path, test)
+
+
 def test_a_dry_run_reaches_nobody(tmp_path):
     """A dry run gives its result; no revision is used, nothing is kept, no worker is told, no serial moves."""
 
