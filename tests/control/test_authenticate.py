@@ -12,22 +12,7 @@ from ptrd.control.actors import Code, ControlError, Role
 from ptrd.control.credentialviews import Kind
 from ptrd.control.logins import Scope
 from ptrd.control.throttle import _SOURCES, FORGOTTEN, FREE, LONGEST, Throttle
-from tests.control.authworld import CHEAP, NOW, PASSWORD, SOURCE, AuthWorld, basic, plain, signed
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Give a world, in which passwords cost little."""
-    monkeypatch.setattr(passwords, "_COST", CHEAP)
-    made = AuthWorld(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def token(world):
-    """Give the text of a writer's token."""
-    return world.make("create_token", "t", project="shop").secret
+from tests.control.authworld import NOW, PASSWORD, SOURCE, basic, plain, signed
 
 
 def identify(world, request, now=NOW):

@@ -6,22 +6,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from ptrd.control import passwords
 from ptrd.control.actors import Code, ControlError, Role
 from ptrd.control.credentialviews import DAY, Kind
-from tests.control.authworld import CHEAP, NOW, PASSWORD, AuthWorld, log_in, use
+from tests.control.authworld import NOW, PASSWORD, log_in, use
 from tests.control.fakelink import OPERATOR
 
 KINDS = [Kind.TOKEN, Kind.KEY, Kind.APPLICATION]
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Give a world, in which passwords cost little."""
-    monkeypatch.setattr(passwords, "_COST", CHEAP)
-    made = AuthWorld(tmp_path)
-    yield made
-    made.close()
 
 
 def make_one(world, kind, project="shop", role=None):

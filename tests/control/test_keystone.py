@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ptrd.control import passwords
 from ptrd.control.actors import Code, ControlError
 from ptrd.control.exchange import Request, Routes
 from ptrd.control.openstack.keystone import Keystone
 from ptrd.control.settings import ApiSettings
-from tests.control.authworld import CHEAP, NOW, PASSWORD, SOURCE, AuthWorld, plain, signed
+from tests.control.authworld import NOW, PASSWORD, SOURCE, plain, signed
 from tests.control.fakelink import OPERATOR
 
 LOG = Path(__file__).parent / "recordings" / "mini-keystone.log"
@@ -52,15 +51,6 @@ class Client:
         person = {"name": user, "password": password, "domain": {"name": "Default"}}
         auth = {"identity": {"methods": ["password"], "password": {"user": person}}}
         return self.ask("POST", at, {"auth": auth | ({"scope": scope} if scope else {})})
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Give a world, in which passwords cost little."""
-    monkeypatch.setattr(passwords, "_COST", CHEAP)
-    made = AuthWorld(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

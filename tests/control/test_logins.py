@@ -10,19 +10,10 @@ from ptrd.control.credentialviews import DAY, Kind
 from ptrd.control.logins import LIFETIME, Scope
 from ptrd.store.credentials import LoginRow, TokenRow
 from ptrd.store.credentialtables import MAX_LOGINS
-from tests.control.authworld import CHEAP, NOW, PASSWORD, AuthWorld, log_in, pass_all, use
+from tests.control.authworld import CHEAP, NOW, PASSWORD, log_in, pass_all, use
 from tests.control.fakelink import OPERATOR
 
 ANY = Scope()
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Give a world, in which passwords cost little."""
-    monkeypatch.setattr(passwords, "_COST", CHEAP)
-    made = AuthWorld(tmp_path)
-    yield made
-    made.close()
 
 
 def token_works(world, text, now=NOW):

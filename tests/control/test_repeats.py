@@ -7,30 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from ptrd.control import passwords
 from ptrd.control.actors import Code, ControlError
 from ptrd.control.exchange import Response
 from ptrd.control.refs import ref_of_address
 from ptrd.control.repeats import Repeats
-from tests.control.authworld import CHEAP, NOW, AuthWorld, plain, signed
+from tests.control.authworld import NOW, plain, signed
 from tests.control.fakelink import OPERATOR, address
 
 ADDRESS = "192.0.2.1"
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Give a world, in which passwords cost little."""
-    monkeypatch.setattr(passwords, "_COST", CHEAP)
-    made = AuthWorld(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def token(world):
-    """Give the text of a writer's token."""
-    return world.make("create_token", "t", project="shop").secret
 
 
 def identify(world, request, now=NOW):
