@@ -58,7 +58,7 @@ class ForeignServer(PtrdServer):
 
 def runs_as(user, python):
     """Tell whether a user can run the server in this interpreter."""
-    command = [python, "-c", "import ptrd.daemon, aiohttp, prometheus_client"]
+    command = [python, "-c", "import ptrd.daemon.run, aiohttp, prometheus_client"]
     path = os.pathsep.join((str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
     done = subprocess.run(
         command, user=user, group=pwd.getpwnam(user).pw_gid, extra_groups=[], cwd="/", env={"PYTHONPATH": path},

@@ -23,6 +23,6 @@ def define(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read the configuration and serve."""
     config = load_config(arguments.config)
-    from ptrd.daemon import run as serve  # noqa: PLC0415 - the other commands need none of what it takes to serve
+    from ptrd.daemon.run import run as serve  # noqa: PLC0415 - the other commands need none of what it takes to serve
 
     return serve(config)

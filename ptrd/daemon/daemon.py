@@ -12,7 +12,6 @@ import dataclasses
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -26,8 +25,8 @@ from ptrd.control.local import LocalServer
 from ptrd.control.publish import Publisher
 from ptrd.control.settings import ApiSettings
 from ptrd.control.systemd import Notifier, handed_over
+from ptrd.daemon.readings import take_readings
 from ptrd.engine.responder import SOURCES
-from ptrd.logs import SUPERVISOR, write_logs
 from ptrd.metrics import RANGES, RangeCounts, Readings, make_registry
 from ptrd.serve.account import find_account, leave_root
 from ptrd.serve.confine import forbid_core_dumps, forbid_new_privileges, give_up_capabilities
@@ -54,36 +53,9 @@ if TYPE_CHECKING:
 END_WITHIN: Final = 4.9  # seconds from the first signal
 CLOSE_WITHIN: Final = 4.5  # of them, for everything in order
 DRAIN_WITHIN: Final = 3.5  # of them, for the workers
-SWITCH: Final = 0.0005  # seconds until a thread that waits has its turn: commits wait for one, and are many
 PLEA: Final = 15.0  # seconds more that systemd is asked for, again and again, while zones are compiled
 
 log = logging.getLogger("ptrd")
-
-
-def run(config: Config) -> int:
-    """Serve until a signal ends it, and give the exit status. Raises PtrdError, or logs it for programs, at start."""
-    write_logs(config.serve.log_format, SUPERVISOR)
-    sys.setswitchinterval(SWITCH)
-    try:
-        return asyncio.run(_serve(config))
-    except PtrdError as error:
-        if config.serve.log_format == "text":
-            raise
-        log.critical("%s", error)  # else the command line says it, to a person
-        return 1
-
-
-async def _serve(config: Config) -> int:
-    daemon = Daemon(config)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop, number)
-    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
-    try:
-        await daemon.serve()
-    finally:
-        await daemon.close()
-    return 0
 
 
 class Daemon:
@@ -307,29 +279,15 @@ class Daemon:
 
     def _read(self) -> Readings:
         """Read what a scrape of /metrics wants to know."""
-        live, outcome = self._publisher.live, self._publisher.outcome
-        pids = self._pool.pids
-        statistics = live.statistics if live is not None else {}
-        revision = self._link.revision if live is not None else 0
-        return Readings(
-            blocks=self._pool.blocks,
-            ranges=self._ranges,
+        return take_readings(
+            self._publisher,
+            self._pool,
+            self._link,
             started=self._started,
-            workers=sum(self._link.is_current(acknowledged) for acknowledged in self._pool.acknowledged),
-            restarts=self._pool.restarts,
-            revision=revision,
-            records=statistics.get("records", 0),
-            managed=self._link.managed,
-            range_count=statistics.get("ranges", 0),
-            zones=statistics.get("zones", 0),
-            image_bytes=statistics.get("bytes", 0),
+            ranges=self._ranges,
             published=self._published,
             refused=self._refused,
-            last_publish_ok=outcome is not None and outcome.ok,
-            last_publish_time=outcome.at if outcome is not None else 0.0,
-            last_publish_seconds=outcome.seconds if outcome is not None else 0.0,
             certificate_expires=self._keeper.current.expires if self._keeper is not None else 0.0,
-            processes={"supervisor": os.getpid()} | {f"worker{number}": pid for number, pid in enumerate(pids) if pid},
         )
 
     def _greet(self, listening: Listening, http: tuple[str, int] | None) -> None:
