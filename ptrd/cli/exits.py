@@ -20,7 +20,7 @@ class Exit(IntEnum):
     DONE = 0
     PROBLEM = 1  # something is invalid or was refused; the output says what
     USAGE = 2  # the command line itself is wrong
-    UNREACHABLE = 3  # no running server could be asked
+    UNREACHABLE = 3  # no running server could be asked, or no resolver
     NOT_LIVE = 4  # a change is committed, but DNS did not say it within --wait
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT, as shells count
     PIPE_CLOSED = 141  # whoever read the output has gone: 128 + SIGPIPE
