@@ -122,18 +122,27 @@ def processes_of(leader: int) -> list[int]:
 class Peer:
     """A DNS server that a test starts: `with NsdServer({"2.0.192.in-addr.arpa": text}) as server`.
 
-    A zone is given as master-file text or as the path of such a file. `cpu` pins the server to one core. A subclass
-    says what the program is called and writes its configuration.
+    A zone is given as master-file text or as the path of such a file. `cpu` pins the server to one core. Without
+    `port` it listens on a free one. A subclass says what the program is called and writes its configuration.
     """
 
     program: ClassVar[str]
     package: ClassVar[str]
     hopeless: ClassVar[str] = ""  # printed when a zone will never be served
 
-    def __init__(self, zones: Mapping[str, str | Path], *, cpu: int | None = None, seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        zones: Mapping[str, str | Path],
+        *,
+        cpu: int | None = None,
+        seconds: float = 30.0,
+        address: str = ADDRESS,
+        port: int | None = None,
+    ) -> None:
         self.zones = dict(zones)
-        self.address = ADDRESS
-        self.port = 0
+        self.address = address
+        self.fixed_port = port
+        self.port = port or 0
         self.cpu = cpu
         self.seconds = seconds
         self.ready_seconds = 0.0
@@ -176,7 +185,7 @@ class Peer:
         """Start the program and wait until it answers; `ready_seconds` is how long that took."""
         path = require_program(self.program, self.package)
         for attempt in range(3):  # another process may take the port between our look and the server's bind
-            self.port = free_port(self.address)
+            self.port = self.fixed_port or free_port(self.address)
             pin = ["taskset", "-c", str(self.cpu)] if self.cpu is not None else []
             command = [*pin, path, *self.configure()]
             began = time.monotonic()
