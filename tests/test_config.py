@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptrd.client.endpoints import Endpoint
 from ptrd.config import KEYS, ConfigError, load_config, read_config
-from ptrd.control.options import HttpOptions
+from ptrd.control.options import ConfirmOptions, HttpOptions
+from ptrd.records.management import Policy
 from ptrd.records.values import parse_prefix
 from ptrd.serve.options import TlsOptions
 from ptrd.store.certificate import CertificateFiles
@@ -88,6 +90,32 @@ def test_the_limits_of_tcp_arrive():
     text = "tcp: {first_query_timeout: 2s, connections_per_client: 7, queries_in_flight: 3}"
     serve = read_config("/etc/ptrd/ptrd.yaml", text.encode()).serve
     assert (serve.tcp_first_query_seconds, serve.tcp_connections_per_client, serve.tcp_queries_in_flight) == (2.0, 7, 3)
+
+
+def test_the_resolvers_and_what_is_confirmed_arrive():
+    """Resolvers have port 53 unless it is written; nothing is confirmed unless it is asked for."""
+    config = read_config("/etc/ptrd/ptrd.yaml", b"")
+    assert config.resolvers == () and config.confirm == ConfirmOptions(Policy.OFF, 86400.0, 10, 5.0)
+    text = """\
+resolvers: [192.0.2.53, "[2001:DB8::53]:5300", '2001:db8::54']
+confirm: {policy: require, interval: 2h, rate: 3, timeout: 10s}
+"""
+    config = read_config("/etc/ptrd/ptrd.yaml", text.encode())
+    assert config.resolvers == (Endpoint("192.0.2.53"), Endpoint("2001:db8::53", 5300), Endpoint("2001:db8::54"))
+    assert config.confirm == ConfirmOptions(Policy.REQUIRE, 7200.0, 3, 10.0)
+    assert read_config("ptrd.yaml", b"resolvers: ~").resolvers == ()
+
+
+def test_mistakes_in_what_is_confirmed_are_told():
+    """A policy that there is not, a resolver by its name and no rate at all are told with their places."""
+    text = "confirm: {policy: strict, rate: 0, interval: 0}\nresolvers: [dns.example.net, '192.0.2.53:0']"
+    assert [problem[:75] for problem in problems_of(text)] == [
+        "1:19: error: confirm.policy: 'strict' is none of off, warn and require",
+        "1:33: error: confirm.rate: '0' is no number from 1 to 1000",
+        "1:46: error: confirm.interval: '0' is no time at all; write at least 1s",
+        "2:13: error: resolvers: 'dns.example.net' is no server; write an address, no"[:75],
+        "2:30: error: resolvers: '192.0.2.53:0' is no server; write an address, such "[:75],
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "tls: ~", "tls: {}", "tls: {listen: [], certificate: ~, key: ~}", "tls: {key: }"])

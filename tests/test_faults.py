@@ -13,8 +13,8 @@ import threading
 import dns.message
 import pytest
 
-from ptrd import metrics
 from ptrd.engine.responder import Options, Service, respond
+from ptrd.metrics import blocks
 from ptrd.serve.live import Live
 from ptrd.serve.udp import make_reader
 from tests.peers.asking import UdpClient, make_query
@@ -285,12 +285,12 @@ def test_sends_that_fail_cost_their_own_answer_only():
     """ENOBUFS, EMSGSIZE and an interface that is gone are counted, and the next query has its right answer."""
     names = ["ENOBUFS", "ENOMEM", "EMSGSIZE", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "ENODEV", "EPERM"]
     broken = Broken([getattr(errno, name) for name in names])
-    counts = metrics.make_block()[1]
-    live = Live(serve(zone()), Service(Options()), metrics.make_block(metrics.RANGE_BLOCK)[1])
+    counts = blocks.make_block()[1]
+    live = Live(serve(zone()), Service(Options()), blocks.make_block(blocks.RANGE_BLOCK)[1])
     assert make_reader(broken, live, respond, counts)() == len(names) + 1
     assert [reply[:2] for reply in broken.sent] == [len(names).to_bytes(2, "big")]
     assert names_in({broken.sent[0][2:]}) == {"one.example.net."}
-    dropped = dict(zip(metrics.DROP_REASONS, counts[metrics.DROPPED :], strict=False))
+    dropped = dict(zip(blocks.DROP_REASONS, counts[blocks.DROPPED :], strict=False))
     assert {reason: count for reason, count in dropped.items() if count} == {
         "send_no_buffers": 2,
         "send_too_long": 1,

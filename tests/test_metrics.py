@@ -11,14 +11,17 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ptrd import metrics
 from ptrd.engine.responder import SOURCES
-from ptrd.metrics import METRICS, RangeCounts, Readings, extended_rcode, make_block, make_registry, map_ranges
+from ptrd.metrics import blocks as layout
+from ptrd.metrics.blocks import RangeCounts, extended_rcode, make_block, map_ranges
+from ptrd.metrics.exposition import Readings, make_registry
+from ptrd.metrics.names import METRICS
 
 UNITS = ("seconds", "bytes")
 LABELS = {"version", "family", "transport", "qtype", "rcode", "source", "reason", "zone", "range", "template"} | {
     "result",
     "process",
+    "verdict",
 }
 
 
@@ -61,11 +64,13 @@ def test_everything_is_exposed_from_the_start(blocks):
     """A scrape of a server that was never asked has every metric, so that rates begin at zero."""
     ranges = RangeCounts(2, [("2.0.192.in-addr.arpa.", "192.0.2.0/24", "{ip}.example.net")])
     processes = {"supervisor": os.getpid()}
-    found = scrape(Readings(blocks=blocks, ranges=ranges, certificate_expires=2e9, processes=processes))
+    more = {name: [(("confirmed",), 1)] for name in METRICS if "confirmation" in name}
+    readings = Readings(blocks=blocks, ranges=ranges, certificate_expires=2e9, processes=processes, more=more)
+    found = scrape(readings)
     expected = {name for name, about in METRICS.items() if about.kind != "histogram"}
     expected |= {f"ptrd_response_duration_seconds_{part}" for part in ("bucket", "sum", "count")}
     assert set(found) == expected
-    assert found["ptrd_queries_total"] == dict.fromkeys(metrics.TRANSPORTS, 0)
+    assert found["ptrd_queries_total"] == dict.fromkeys(layout.TRANSPORTS, 0)
     assert found["ptrd_responses_total"]["NXDOMAIN",] == 0
     assert set(found["ptrd_response_sources_total"]) == {(source,) for source in SOURCES if source != "ignored"}
     assert found["ptrd_dropped_messages_total"]["ignored",] == 0
@@ -82,21 +87,21 @@ def test_workers_are_summed(blocks):
     """What two workers counted appears as one number, by each of its sides."""
     sources = ("record", "default", "ignored")
     for block, times in zip(blocks, (1, 2), strict=True):
-        block[metrics.QUERIES + 32 * metrics.UDP6 + metrics.QTYPE_SLOTS[12]] = 3 * times
-        block[metrics.QUERIES + 32 * metrics.TCP4 + metrics.QTYPE_SLOTS[-1]] = times
-        block[metrics.QUERIES + 32 * metrics.TLS6 + metrics.QTYPE_SLOTS[12]] = 4 * times
-        block[metrics.ANSWERS + (1 << 5 | 0)] = 2 * times
-        block[metrics.ANSWERS + (1 << 5 | 3)] = times
-        block[metrics.ANSWERS + (2 << 5 | metrics.SILENT)] = times
-        block[metrics.DROP_PORT_ZERO] = 5 * times
-        block[metrics.CLOSED_CAP] = times
-        block[metrics.CLOSED_HANDSHAKE] = 6 * times
-        block[metrics.TCP_OPEN] = 7
-        block[metrics.LATENCY + 10] = times
-        block[metrics.LATENCY + 13] = times
-        block[metrics.LATENCY_SUM] = 9_000 * times
-        block[metrics.LATENCY_TLS + 20] = times
-        block[metrics.LATENCY_SUM_TLS] = 1_000_000 * times
+        block[layout.QUERIES + 32 * layout.UDP6 + layout.QTYPE_SLOTS[12]] = 3 * times
+        block[layout.QUERIES + 32 * layout.TCP4 + layout.QTYPE_SLOTS[-1]] = times
+        block[layout.QUERIES + 32 * layout.TLS6 + layout.QTYPE_SLOTS[12]] = 4 * times
+        block[layout.ANSWERS + (1 << 5 | 0)] = 2 * times
+        block[layout.ANSWERS + (1 << 5 | 3)] = times
+        block[layout.ANSWERS + (2 << 5 | layout.SILENT)] = times
+        block[layout.DROP_PORT_ZERO] = 5 * times
+        block[layout.CLOSED_CAP] = times
+        block[layout.CLOSED_HANDSHAKE] = 6 * times
+        block[layout.TCP_OPEN] = 7
+        block[layout.LATENCY + 10] = times
+        block[layout.LATENCY + 13] = times
+        block[layout.LATENCY_SUM] = 9_000 * times
+        block[layout.LATENCY_TLS + 20] = times
+        block[layout.LATENCY_SUM_TLS] = 1_000_000 * times
     found = scrape(Readings(blocks=blocks), sources)
     assert found["ptrd_queries_total"] == {
         ("ipv4", "udp"): 0,
@@ -128,12 +133,12 @@ def test_workers_are_summed(blocks):
 def test_a_scrape_is_cheap(blocks):
     """The labels are bounded, whatever was asked and however many ranges there are."""
     for block in blocks:
-        for slot in range(metrics.BLOCK):
+        for slot in range(layout.BLOCK):
             block[slot] = 1
     ranges = RangeCounts(2, ((f"{number}.", "192.0.2.0/24", "x") for number in range(100_000)))
     found = scrape(Readings(blocks=blocks, ranges=ranges))
-    assert len(found["ptrd_range_responses_total"]) == metrics.RANGES + 1
-    assert sum(map(len, found.values())) < metrics.RANGES + 300
+    assert len(found["ptrd_range_responses_total"]) == layout.RANGES + 1
+    assert sum(map(len, found.values())) < layout.RANGES + 300
 
 
 def test_ranges_go_on_over_publications():
@@ -143,7 +148,7 @@ def test_ranges_go_on_over_publications():
         mine = map_ranges(older.descriptor, slot)
         mine[0] += 1
         mine[1] += 10
-        mine[metrics.RANGES] += 100
+        mine[layout.RANGES] += 100
     newer = RangeCounts(2, [("z.", "b", "t"), ("z.", "c", "t")])
     map_ranges(newer.descriptor, 1)[0] += 5
     newer.carry(older)
@@ -159,20 +164,20 @@ def test_rcodes_beyond_four_bits():
     assert extended_rcode(head + opt % 1, 0) == 16
     assert extended_rcode(head + opt % 1, 7) == 23
     assert extended_rcode(head + opt % 0, 0) == 0
-    assert extended_rcode(head + opt % 255, 0) == metrics.RCODE_OTHER
+    assert extended_rcode(head + opt % 255, 0) == layout.RCODE_OTHER
     assert extended_rcode(head, 4) == 4
     assert extended_rcode(head[:5] + b"\0" + head[6:12], 4) == 4
 
 
 def test_the_layout_has_room():
     """Nothing in a block overlaps, and the engine's sources fit."""
-    assert len(SOURCES) <= metrics.SOURCES
-    assert len(metrics.QTYPE_NAMES) <= 32
-    assert len(metrics.DROP_REASONS) == metrics.DROP_SEND - metrics.DROPPED + 1 <= 16
-    assert len(metrics.TCP_CLOSE_REASONS) == metrics.CLOSED_HANDSHAKE - metrics.TCP_CLOSED + 1
-    assert metrics.CLOSED_HANDSHAKE < metrics.BLOCK
-    assert metrics.RANGES < metrics.RANGE_BLOCK
-    assert max(metrics.QTYPE_SLOTS) < 32
+    assert len(SOURCES) <= layout.SOURCES
+    assert len(layout.QTYPE_NAMES) <= 32
+    assert len(layout.DROP_REASONS) == layout.DROP_SEND - layout.DROPPED + 1 <= 16
+    assert len(layout.TCP_CLOSE_REASONS) == layout.CLOSED_HANDSHAKE - layout.TCP_CLOSED + 1
+    assert layout.CLOSED_HANDSHAKE < layout.BLOCK
+    assert layout.RANGES < layout.RANGE_BLOCK
+    assert max(layout.QTYPE_SLOTS) < 32
 
 
 def test_processes_that_are_gone_are_left_out():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ptrd.metrics import METRICS
+from ptrd.metrics.names import METRICS
 
 CONFIG = Path(__file__).parent.parent / "config"
 PLACES = {"instance", "job", "le"}  # labels that Prometheus adds

@@ -22,7 +22,8 @@ from ptrd.control.openstack.dialect import OpenStackApi
 from ptrd.control.openstack.keystone import Keystone
 from ptrd.control.settings import ApiSettings
 from ptrd.engine.responder import SOURCES
-from ptrd.metrics import METRICS
+from ptrd.metrics.names import METRICS
+from tests.client.fakedns import FakeDns
 from tests.peers.process import require_program
 
 ROOT = Path(__file__).parents[1]
@@ -49,11 +50,30 @@ def table(title):
 
 
 @pytest.fixture
-def shell(ptrd_server, tmp_path):
+def resolver():
+    """Start what stands for the world of the README's reader, in which nobody has delegated the example zones.
+
+    It is a resolver that knows the names of their customers, and the parent of a reverse zone.
+    """
+    with FakeDns() as world:
+        soa = "in-addr.arpa. 3600 IN SOA b.in-addr-servers.arpa. nstld.iana.org. 1 1800 900 604800 3600"
+        world.tell("113.0.203.in-addr.arpa.", rcode="NXDOMAIN", flags="QR AA", authority=[soa])
+        world.tell("mail.company-a.example.", "mail.company-a.example. 60 IN A 192.0.2.10")
+        for name in ("www.company-a.example.", "shop.company-a.example."):
+            world.tell(name, f"{name} 60 IN A 198.51.100.7")
+        for place, names in (("10", ["mail"]), ("11", ["www", "shop"]), ("12", ["test"])):
+            owner = f"{place}.2.0.192.in-addr.arpa."
+            world.tell(owner, *(f"{owner} 60 IN PTR {name}.company-a.example." for name in names))
+        yield world  # and of every other name it says that it does not exist
+
+
+@pytest.fixture
+def shell(ptrd_server, resolver, tmp_path):
     """Run command lines of the README, against a server on the example zones, in a folder of their own."""
     require_program("dig", "bind9-dnsutils")
     require_program("curl", "curl")
-    server = ptrd_server([ROOT / "zones"], settings="chaos: {version: ptrd, id: example}\n")
+    settings = f"chaos: {{version: ptrd, id: example}}\nresolvers: ['{resolver.endpoint}']\n"
+    server = ptrd_server([ROOT / "zones"], settings=settings)
     folder = tmp_path / "folder"
     (folder / "bin").mkdir(parents=True)
     command = " ".join(map(shlex.quote, [sys.executable, "-m", "ptrd"]))
@@ -62,6 +82,7 @@ def shell(ptrd_server, tmp_path):
 
     def run(line):
         line = line.replace("config/ptrd.yaml", str(server.config))
+        line = line.replace("ptrd doctor", f"ptrd doctor --parent {resolver.endpoint} --resolver {resolver.endpoint}")
         line = line.replace("-p 5300", f"-p {server.port}").replace(":9153", f":{server.http_port}")
         done = subprocess.run(
             ["bash", "-c", f"PATH={shlex.quote(str(folder / 'bin'))}:$PATH; {line}"],

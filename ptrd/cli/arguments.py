@@ -42,6 +42,8 @@ _COMMANDS: Final = {
     "serve": "serve",
     "check": "check",
     "lookup": "lookup",
+    "verify": "verify",
+    "doctor": "doctor",
     "reload": "reload",
     "status": "status",
     "ptr": "ptr",
@@ -62,13 +64,15 @@ exit status:
   0    done
   1    something is invalid or was refused; the output says what
   2    the command line is wrong
-  3    no running server could be asked
+  3    no running server could be asked, or no resolver (verify, doctor)
   4    a change is committed, but not live within --wait
 
 examples:
   ptrd serve --config config/ptrd.yaml     serve the example zones
   ptrd check                               are the zone files right?
   ptrd lookup 192.0.2.10                   what is answered for this address, and why?
+  ptrd doctor 192.0.2.0/24                 would a registry delegate this zone?
+  ptrd verify 192.0.2.0/24                 do the names lead back to their addresses?
   ptrd reload && ptrd status               publish changed zone files
   ptrd ptr create 192.0.2.10 mail.example.com --wait
                                            name an address, and wait until DNS says so

@@ -11,6 +11,7 @@ from ptrd.cli.diff import print_diff
 from ptrd.cli.exits import Exit, complain, print_json
 from ptrd.cli.options import UsageError, add_wait, add_yes
 from ptrd.cli.output import Row, Shape, print_rows, print_yaml
+from ptrd.cli.ptrconfirm import CONFIRMATION, warn_of_names
 from ptrd.cli.ptrfiles import COMPARED, define_export, define_import, export_records, import_records
 from ptrd.cli.verbs import Verb, define_verbs, dry, print_change, run_verb
 
@@ -26,10 +27,11 @@ worker has it, which --wait waits for. An address without a record has the name 
 SHAPE: Final = Shape(
     (
         "address", "names", "ttl", "description", "tags", "status", "reason", "served", "region", "eip_id",
-        "project_id", "enterprise_project_id", "id", "revision", "created", "updated",
+        "project_id", "enterprise_project_id", "id", "revision", "created", "updated", *CONFIRMATION,
     ),
     ("address", "names", "ttl", "status", "region", "tags"),
 )  # fmt: skip
+_UNCONFIRMED: Final = Shape(SHAPE.fields, ("address", "names", "confirmation", "confirmation_reason"))
 _DELETED: Final = Shape(SHAPE.fields, ("address", "names", "status"))
 
 
@@ -120,6 +122,9 @@ def _define_delete(parser: argparse.ArgumentParser) -> None:
 def _define_list(parser: argparse.ArgumentParser) -> None:
     add_filters(parser)
     parser.add_argument("--status", metavar="STATUS", type=str.upper, help="that has this status now, such as ERROR")
+    parser.add_argument(
+        "--unconfirmed", action="store_true", help="whose names did not lead back when they were last looked at"
+    )
 
 
 def _define_freeze(parser: argparse.ArgumentParser) -> None:
@@ -214,7 +219,10 @@ def _delete_all(arguments: argparse.Namespace, api: Api, operations: list[Row]) 
 
 def _list(arguments: argparse.Namespace, api: Api) -> int:
     query = {name: getattr(arguments, name) for name in ("project", "region", "within", "tag", "status")}
-    print_rows(list(api.pages("ptrs", "records", **query)), SHAPE, arguments.output)
+    if arguments.unconfirmed:
+        query["confirmation"] = "unconfirmed"
+    shape = _UNCONFIRMED if arguments.unconfirmed else SHAPE
+    print_rows(list(api.pages("ptrs", "records", **query)), shape, arguments.output)
     return Exit.DONE
 
 
@@ -259,7 +267,10 @@ def not_live(what: str, seconds: float, status: str) -> int:
 
 def _end(arguments: argparse.Namespace, answer: Row) -> int:
     print_change(arguments, answer, SHAPE, "address", COMPARED)
-    if arguments.dry_run or arguments.wait is None:
+    if arguments.dry_run:
+        return Exit.DONE
+    warn_of_names([answer])
+    if arguments.wait is None:
         return Exit.DONE
     if answer["status"] == "ERROR":
         complain(f"{answer['address']} is committed, but not served: {answer['reason']}")

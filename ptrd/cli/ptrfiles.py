@@ -20,6 +20,7 @@ from ptrd.cli.exits import Exit, complain, print_json
 from ptrd.cli.options import add_wait
 from ptrd.cli.output import Row, print_yaml, write_csv, write_yaml
 from ptrd.cli.progress import Progress
+from ptrd.cli.ptrconfirm import warn_of_names
 
 if TYPE_CHECKING:
     import argparse
@@ -181,6 +182,7 @@ def _carry_out(arguments: argparse.Namespace, api: Api, steps: list[Step]) -> bo
     """Change what differs; tell whether all of it is live, where that is waited for. Raises PtrdError."""
     done = 0
     live = True
+    changed: list[Row] = []
     with Progress("changing", len(steps)) as progress:
         for chunk in _chunks([(step.line, step.operation) for step in steps]):
             is_last = done + len(chunk) == len(steps)  # revisions go live in their order
@@ -192,9 +194,11 @@ def _carry_out(arguments: argparse.Namespace, api: Api, steps: list[Step]) -> bo
                     f"{done} of {len(steps)} changes are done; import the file again for the others"
                 ) from None
             done += len(chunk)
+            changed += [change["after"] for change in answer["changes"]]
             progress.advance(len(chunk))
             if arguments.wait is not None and is_last:
                 live = answer["live"]
+    warn_of_names(changed)
     return live
 
 

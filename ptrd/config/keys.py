@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ptrd.control.options import PublishOptions
+from ptrd.client.endpoints import read_endpoint
+from ptrd.control.options import ConfirmOptions, PublishOptions
 from ptrd.engine.options import Options
 from ptrd.records.model import Prefix
 from ptrd.serve.options import ServeOptions
@@ -16,6 +17,7 @@ from ptrd.store.settings import (
     read_log_format,
     read_path,
     read_period,
+    read_policy,
     read_prefix,
     read_region,
     read_secret,
@@ -57,6 +59,11 @@ KEYS: Final = {
     "http.metrics_allow": Key(read_prefix, [], "[192.0.2.0/24]", many=True, optional=True),
     "http.trusted_proxies": Key(read_prefix, [], "[192.0.2.80]", many=True, optional=True),
     "regions": Key(read_region, [], "[eu-1, eu-2]", many=True, optional=True),
+    "resolvers": Key(read_endpoint, [], '[192.0.2.53, "[2001:db8::53]:5300"]', many=True, optional=True),
+    "confirm.policy": Key(read_policy, ConfirmOptions().policy, "warn"),
+    "confirm.interval": Key(read_period, ConfirmOptions().interval, "1d"),
+    "confirm.rate": Key(number_between(1, 1000), ConfirmOptions().rate, "10"),
+    "confirm.timeout": Key(read_period, ConfirmOptions().timeout, "5s"),
     "watch": Key(read_period, None, "5s", optional=True),
     "udp_size": Key(number_between(512, 4096), Options().udp_size, "1232"),
     "tcp.idle_timeout": Key(read_period, ServeOptions().tcp_idle_seconds, "10s"),

@@ -6,12 +6,12 @@ Relative paths count from the folder of the file. Nothing here looks at what the
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.config.reader import ConfigError, read_values
-from ptrd.control.options import HttpOptions, LocalOptions, PublishOptions
+from ptrd.control.options import ConfirmOptions, HttpOptions, LocalOptions, PublishOptions
 from ptrd.engine.options import Options
 from ptrd.records.access import ALLOW, REFUSE, VERDICTS, Rule, rule_of
 from ptrd.records.model import Place, Prefix, Problem
@@ -20,6 +20,9 @@ from ptrd.store.certificate import CertificateFiles
 from ptrd.store.yamlevents import (
     Report,
 )
+
+if TYPE_CHECKING:
+    from ptrd.client.endpoints import Endpoint
 
 EVERYBODY: Final = (Prefix(4, 0, 0), Prefix(6, 0, 0))
 
@@ -47,6 +50,8 @@ class Config:
     answers: Options
     user: str | None = None  # to become, when root starts the server
     regions: tuple[str, ...] = ()  # that there are; empty for any
+    resolvers: tuple[Endpoint, ...] = ()  # that are asked where names lead; empty for those of the machine
+    confirm: ConfirmOptions = field(default_factory=ConfirmOptions)
     own_cookie_secret: bool = True  # cookies are wanted, and the secret is what the state folder keeps
 
 
@@ -132,6 +137,13 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
         ),
         user=values["user"],
         regions=tuple(values["regions"] or ()),
+        resolvers=tuple(values["resolvers"] or ()),
+        confirm=ConfirmOptions(
+            policy=values["confirm.policy"],
+            interval=float(values["confirm.interval"]),
+            rate=values["confirm.rate"],
+            timeout=float(values["confirm.timeout"]),
+        ),
         own_cookie_secret=values["cookies.secrets"] == [],
     )
 

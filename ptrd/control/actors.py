@@ -53,6 +53,7 @@ class Code(StrEnum):
     FROZEN = "frozen"
     QUOTA = "quota"
     NOT_SERVED = "not_served"  # no zone of ours would answer with it
+    UNCONFIRMED = "unconfirmed"  # a name does not lead back to its address, which the policy requires
     STALE = "stale"  # If-Match
     KEY_REUSED = "key_reused"  # an idempotency key with another body
     NEEDS_YES = "needs_yes"  # a bulk change would delete too much

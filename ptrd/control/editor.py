@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ptrd.control.actors import Actor
+    from ptrd.control.confirmation import Looks
     from ptrd.control.fields import Fields
     from ptrd.control.refs import Ref
     from ptrd.records.management import Address, Tag
@@ -38,7 +39,8 @@ Pair = tuple[Facts, Facts]  # before and after
 class Editor:
     """The steps of one transaction. `placement` says why an address is not served; `new_id` gives 32 hex digits.
 
-    With `once`, an address that comes a second time is refused.
+    With `once`, an address that comes a second time is refused. `looks` is what was found about the names that are to
+    be written; without it nothing is asked of names.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Editor:
         new_id: Callable[[], str],
         *,
         once: bool = False,
+        looks: Looks | None = None,
     ) -> None:
+        self._looks = looks
         self._transaction = transaction
         self._actor = actor
         self._placement = placement
@@ -76,11 +80,18 @@ class Editor:
             new = changed_pointer(old, fields)
             if new == old:
                 return facts, facts
+        renamed = old is None or old.names != new.names
+        if renamed and self._looks is not None:
+            self._looks.check(self._transaction, new)
         new = self._stamp(new, old)
         if facts.freeze is None and (old is None or (old.names, old.ttl) != (new.names, new.ttl)):
             self._transaction.publish(change_of(new))
         self._put(new, old, "setPTRRecord")
-        return facts, facts._replace(pointer=new, revision=self._transaction.revision, removed=False)
+        finding = facts.finding
+        if renamed:
+            finding = None if self._looks is None else self._looks.note(self._transaction, new)
+        revision = self._transaction.revision
+        return facts, facts._replace(pointer=new, revision=revision, removed=False, finding=finding)
 
     def delete(self, ref: Ref, *, missing_ok: bool, if_match: int | None, action: str) -> Pair:
         """Delete a record; DNS goes back to what the zone files say. Raises ControlError."""
@@ -93,7 +104,8 @@ class Editor:
         _check_match(old, if_match)
         drop_pointer(self._transaction, old, action, published=facts.freeze is None)
         self._deleted[facts.eip.project] += 1
-        return facts, facts._replace(pointer=None, revision=self._transaction.revision, removed=True)
+        revision = self._transaction.revision
+        return facts, facts._replace(pointer=None, revision=revision, removed=True, finding=None)
 
     def tag(self, ref: Ref, change: Callable[[tuple[Tag, ...]], tuple[Tag, ...]], action: str) -> Pair:
         """Change the tags of a record, which DNS says nothing of. Raises ControlError."""

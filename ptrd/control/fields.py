@@ -116,7 +116,8 @@ def account_row(account: Account) -> dict[str, Any]:
 
 def project_row(project: Project) -> dict[str, Any]:
     """Give a project as the journal has it."""
-    return {"id": project.id, "name": project.name, "account": project.account, "disabled": project.disabled}
+    row = {"id": project.id, "name": project.name, "account": project.account, "disabled": project.disabled}
+    return row if project.policy is None else {**row, "policy": str(project.policy)}
 
 
 def _texts(names: object) -> list[str]:

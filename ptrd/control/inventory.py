@@ -24,7 +24,7 @@ from ptrd.control.eips import (
 )
 from ptrd.control.fields import account_row, checked, project_row
 from ptrd.control.scope import check_operator, project_for
-from ptrd.records.management import QUOTA, Account, Project, check_label
+from ptrd.records.management import QUOTA, Account, Policy, Project, check_label
 from ptrd.records.values import quote
 from ptrd.store.database import PointerQuery
 
@@ -154,6 +154,13 @@ class Inventory:
         """Refuse all that tenants of a project would change. What is served stays."""
         check_operator(actor)
         return await self._change_project(actor, name, "disableProject", request_id, dry_run=dry_run, disabled=True)
+
+    async def set_policy(
+        self, actor: Actor, name: str, policy: Policy | None, *, dry_run: bool = False, request_id: str
+    ) -> Project:
+        """Say whether names of a project have to lead back to their addresses; None is for the configuration's word."""
+        check_operator(actor)
+        return await self._change_project(actor, name, "setProjectPolicy", request_id, dry_run=dry_run, policy=policy)
 
     async def enable_project(self, actor: Actor, name: str, *, dry_run: bool = False, request_id: str) -> Project:
         """End what `disable_project` began."""
@@ -297,11 +304,18 @@ class Inventory:
         return await self._change(actor, work, request_id, dry_run=dry_run)
 
     async def _change_project(
-        self, actor: Actor, name: str, action: str, request_id: str, *, dry_run: bool, disabled: bool
+        self,
+        actor: Actor,
+        name: str,
+        action: str,
+        request_id: str,
+        *,
+        dry_run: bool,
+        **values: Any,  # noqa: ANN401 - fields of Project
     ) -> Project:
         def work(transaction: Transaction) -> Project:
             old = _project(transaction, actor, name)
-            new = replace(old, disabled=disabled)
+            new = replace(old, **values)
             if new != old:
                 transaction.put_project(new)
                 transaction.note(action, project=old.id, before=project_row(old), after=project_row(new))

@@ -17,6 +17,10 @@ T = TypeVar("T")
 class Link(Protocol):
     """The one way to read and to change. What is not async here is called by works too, in whatever thread."""
 
+    @property
+    def revision(self) -> int:
+        """Give the newest revision."""
+
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Do some reading from one consistent state."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ptrd.control.confirmation import Confirmer
     from ptrd.control.link import Link
     from ptrd.control.settings import ApiSettings
     from ptrd.store.database import Database
@@ -28,20 +29,25 @@ if TYPE_CHECKING:
 
 
 def mount_api(
-    link: Link, database: Database, master_key: Path, environment: Mapping[str, str], settings: ApiSettings
+    link: Link,
+    database: Database,
+    master_key: Path,
+    environment: Mapping[str, str],
+    settings: ApiSettings,
+    confirmer: Confirmer | None = None,
 ) -> Api:
     """Make the API, with the secrets that the master key opens; it is made when nothing was sealed yet.
 
-    Raises VaultError.
+    `confirmer` looks at names where a policy asks for it. Raises VaultError.
     """
     sealed = database.read(lambda transaction: transaction.holds_secrets())
     vault = open_vault(master_key, environment.get("CREDENTIALS_DIRECTORY"), make=not sealed)
-    return make_api(make_cases(link, vault, settings.regions), vault, settings)
+    return make_api(make_cases(link, vault, settings.regions, confirmer), vault, settings)
 
 
-def make_cases(link: Link, vault: Vault, regions: tuple[str, ...] = ()) -> Cases:
+def make_cases(link: Link, vault: Vault, regions: tuple[str, ...] = (), confirmer: Confirmer | None = None) -> Cases:
     """Make the use cases over a link; `regions` are those that there are, none for any."""
-    return Cases(Pointers(link), Inventory(link, regions), Credentials(link, vault), link)
+    return Cases(Pointers(link, confirmer=confirmer), Inventory(link, regions), Credentials(link, vault), link)
 
 
 def make_api(cases: Cases, vault: Vault, settings: ApiSettings) -> Api:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from ptrd.records.management import Policy
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,6 +22,16 @@ class PublishOptions:
     zones: tuple[str, ...]  # files and folders, in the operator's order
     watch: float | None = None
     max_records: int = 100  # of one name and type, CVE-2024-1737
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmOptions:
+    """Whether the names of managed records have to lead back to their addresses, and how often that is looked at."""
+
+    policy: Policy = Policy.OFF  # of projects that have none of their own
+    interval: float = 86400.0  # how old a finding may get
+    rate: int = 10  # looks a second, when findings are renewed
+    timeout: float = 5.0  # how long a change waits for a finding
 
 
 @dataclass(frozen=True, slots=True)

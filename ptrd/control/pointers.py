@@ -5,24 +5,27 @@ What may be done is decided in `editor`, what may be seen in `scope`, what a sta
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from uuid import uuid4
 
 from ptrd.control.actors import Code, ControlError
+from ptrd.control.confirmation import Wish
 from ptrd.control.editor import Editor, Pair
 from ptrd.control.fields import checked, read_fields
 from ptrd.control.scope import NO_RECORD, check_operator, check_writer, facts_of, find, project_for
 from ptrd.control.tagging import gather_tags, is_meant, read_keys, read_tags, with_tags, without_tags
 from ptrd.control.views import KEEP, Edit, Keep, Page, View, edit_of, view_of
-from ptrd.records.management import MAX_BATCH, Address, Pointer, Tag, check_description
+from ptrd.records.management import MAX_BATCH, Address, FieldError, Pointer, Tag, check_description, read_names
 from ptrd.store.database import PointerQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ptrd.control.actors import Actor
+    from ptrd.control.confirmation import Confirmer, Looks
     from ptrd.control.link import Link
     from ptrd.control.refs import Ref
     from ptrd.control.views import Facts, Operation, TagQuery
@@ -43,9 +46,12 @@ class Pointers:
     a tenant of something disabled; NO_EIP or NO_RECORD for what does not exist or is somebody else's.
     """
 
-    def __init__(self, link: Link, new_id: Callable[[], str] = new_record_id) -> None:
+    def __init__(
+        self, link: Link, new_id: Callable[[], str] = new_record_id, confirmer: Confirmer | None = None
+    ) -> None:
         self._link = link
         self._new_id = new_id
+        self._confirmer = confirmer
 
     async def set(
         self,
@@ -61,23 +67,26 @@ class Pointers:
         if_match: int | None = None,
         dry_run: bool = False,
         wait: bool = False,
+        patience: float = 0.0,
         request_id: str,
     ) -> Edit:
         """Create or change the record of an address. With what it has already, nothing happens.
 
         `must` is `new` to create only (else EXISTS), `old` to change only (else NO_RECORD). Names of None are kept, and
         so need a record. `if_match` is the revision that the record must have (else STALE). INVALID comes with its
-        field; FROZEN, QUOTA and NOT_SERVED as they say. `wait` returns when all workers serve it.
+        field; FROZEN, QUOTA and NOT_SERVED as they say. `wait` returns when all workers serve it. Names that do not
+        lead back to the address, where the project's policy requires it, are UNCONFIRMED, after `patience` seconds.
         """
         check_writer(actor)
         if must == "new" and names is None:
             raise ControlError(Code.INVALID, "a new record needs names", "names")
         fields = read_fields(names, ttl, description, tags, enterprise_project)
+        looks = await self._look(actor, [Wish(ref, fields.names, must)], 0.0 if dry_run else patience)
 
         def work(editor: Editor) -> Pair:
             return editor.set(ref, fields, must=must, if_match=if_match)
 
-        return await self._edit(actor, work, request_id, dry_run=dry_run, wait=wait)
+        return await self._edit(actor, work, request_id, dry_run=dry_run, wait=wait, looks=looks)
 
     async def delete(
         self,
@@ -138,18 +147,20 @@ class Pointers:
         yes: bool = False,
         dry_run: bool = False,
         wait: bool = False,
+        patience: float = 0.0,
         request_id: str,
     ) -> list[Edit]:
         """Do all operations in their order, or none: BulkError tells what is wrong with which.
 
-        No address may come twice. What is to be deleted is limited as for `delete_many`.
+        No address may come twice. What is to be deleted is limited as for `delete_many`; `patience` is as for `set`.
         """
         check_writer(actor)
+        looks = await self._look(actor, map(_wish, operations), 0.0 if dry_run else patience)
 
         def steps(editor: Editor) -> list[Callable[[], Pair]]:
             return [partial(_operate, editor, operation) for operation in operations]
 
-        return await self._edit_all(actor, steps, request_id, yes=yes, dry_run=dry_run, wait=wait)
+        return await self._edit_all(actor, steps, request_id, yes=yes, dry_run=dry_run, wait=wait, looks=looks)
 
     async def show(self, actor: Actor, ref: Ref) -> View:
         """Show an address, with its record or without (`pointer` is None then)."""
@@ -272,9 +283,10 @@ class Pointers:
         *,
         dry_run: bool = False,
         wait: bool = False,
+        looks: Looks | None = None,
     ) -> Edit:
         def run(transaction: Transaction) -> Pair:
-            return work(self._editor(transaction, actor))
+            return work(self._editor(transaction, actor, looks=looks))
 
         pair = await self._link.change(run, actor=actor, request_id=request_id, dry_run=dry_run, wait=wait)
         return edit_of(pair, self._link)
@@ -288,16 +300,23 @@ class Pointers:
         yes: bool,
         dry_run: bool,
         wait: bool,
+        looks: Looks | None = None,
     ) -> list[Edit]:
         def run(transaction: Transaction) -> list[Pair]:
-            editor = self._editor(transaction, actor, once=True)
+            editor = self._editor(transaction, actor, once=True, looks=looks)
             return editor.every(steps(editor), yes=yes or dry_run)
 
         pairs = await self._link.change(run, actor=actor, request_id=request_id, dry_run=dry_run, wait=wait)
         return [edit_of(pair, self._link) for pair in pairs]
 
-    def _editor(self, transaction: Transaction, actor: Actor, *, once: bool = False) -> Editor:
-        return Editor(transaction, actor, self._link.placement, self._new_id, once=once)
+    async def _look(self, actor: Actor, wishes: Iterable[Wish], patience: float) -> Looks | None:
+        """Look at the names that are to be written, before anything is."""
+        return None if self._confirmer is None else await self._confirmer.look(actor, wishes, patience)
+
+    def _editor(
+        self, transaction: Transaction, actor: Actor, *, once: bool = False, looks: Looks | None = None
+    ) -> Editor:
+        return Editor(transaction, actor, self._link.placement, self._new_id, once=once, looks=looks)
 
     def _views(self, transaction: Transaction, pointers: list[Pointer]) -> list[View]:
         found = []
@@ -308,16 +327,27 @@ class Pointers:
         return found
 
 
+_MUST: Final[dict[str, str | None]] = {"create": "new", "modify": "old", "set": None}
+
+
+def _wish(operation: Operation) -> Wish:
+    """Give what an operation wants of names; nothing where it will be refused for them."""
+    names = None
+    if operation.kind != "delete" and operation.names is not None:
+        with suppress(FieldError):
+            names = read_names(operation.names)
+    return Wish(operation.ref, names, _MUST.get(operation.kind))
+
+
 def _operate(editor: Editor, operation: Operation) -> Pair:
     if operation.kind == "delete":
         return editor.delete(operation.ref, missing_ok=False, if_match=operation.if_match, action="resetPTRRecord")
-    must: dict[str, str | None] = {"create": "new", "modify": "old", "set": None}
     fields = read_fields(
         operation.names, operation.ttl, operation.description, operation.tags, operation.enterprise_project
     )
     if operation.kind == "create" and fields.names is None:
         raise ControlError(Code.INVALID, "a new record needs names", "names")
-    return editor.set(operation.ref, fields, must=must[operation.kind], if_match=operation.if_match)
+    return editor.set(operation.ref, fields, must=_MUST[operation.kind], if_match=operation.if_match)
 
 
 def _scoped(actor: Actor, query: PointerQuery) -> PointerQuery:

@@ -82,7 +82,8 @@ def facts_of(transaction: Transaction, eip: Eip, address: Address, pointer: Poin
     if pointer is None and revision:
         newest = transaction.journal(limit=1, address=address, newest_first=True)
         removed = any(entry.project == eip.project and entry.action in REMOVALS for entry in newest)
-    return Facts(pointer, eip, address, transaction.freeze(address), revision, removed)
+    finding = None if pointer is None else transaction.finding(address)
+    return Facts(pointer, eip, address, transaction.freeze(address), revision, removed, finding)
 
 
 def frozen_at(transaction: Transaction, eip: Eip) -> list[Address]:

@@ -11,6 +11,7 @@ from ptrd.control.actors import ControlError
 if TYPE_CHECKING:
     from ptrd.control.link import Link
     from ptrd.control.refs import Ref
+    from ptrd.records.confirmation import Confirmation
     from ptrd.records.management import Address, Eip, Freeze, Pointer, Tag
 
 REMOVALS: Final = frozenset({"resetPTRRecord", "deletePtrRecord"})  # actions that take a record away
@@ -34,6 +35,7 @@ class Facts(NamedTuple):
     freeze: Freeze | None
     revision: int  # of the newest row of the journal about the address, 0 for none
     removed: bool  # that row took a record of this EIP's project away
+    finding: Confirmation | None = None  # about the names of the record, when somebody has looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class View:
     reason: str
     served: tuple[str, ...]
     revision: int  # of the last change to anything about the address; wait for this one
+    finding: Confirmation | None = None  # about the names of the record, when somebody has looked
 
     @property
     def resource(self) -> str:
@@ -122,6 +125,15 @@ class TagQuery:
     name: str = ""
 
 
+def confirmation_headers(view: View) -> dict[str, str]:
+    """Write what is known of a record's names as a header, for dialects whose bodies have no place for it."""
+    found = view.finding
+    if view.pointer is None or found is None:
+        return {}
+    text = "; ".join(filter(None, (str(found.verdict), found.reason)))
+    return {"X-Ptrd-Confirmation": "".join(char if " " <= char <= "~" else "?" for char in text)}
+
+
 def view_of(facts: Facts, link: Link) -> View:
     """Say what the facts mean now that workers have acknowledged what they have."""
     pointer, freeze, revision = facts.pointer, facts.freeze, facts.revision
@@ -142,7 +154,7 @@ def view_of(facts: Facts, link: Link) -> View:
         served = pointer.names
     else:
         served = link.default_name(facts.address)
-    return View(pointer, facts.eip, facts.address, status, action, reason, served, revision)
+    return View(pointer, facts.eip, facts.address, status, action, reason, served, revision, facts.finding)
 
 
 def edit_of(pair: tuple[Facts, Facts], link: Link) -> Edit:

@@ -27,7 +27,8 @@ from ptrd.control.settings import ApiSettings
 from ptrd.control.systemd import Notifier, handed_over
 from ptrd.daemon.readings import take_readings
 from ptrd.engine.responder import SOURCES
-from ptrd.metrics import RANGES, RangeCounts, Readings, make_registry
+from ptrd.metrics.blocks import RANGES, RangeCounts
+from ptrd.metrics.exposition import Readings, make_registry
 from ptrd.serve.account import find_account, leave_root
 from ptrd.serve.confine import forbid_core_dumps, forbid_new_privileges, give_up_capabilities
 from ptrd.serve.pool import WorkerPool
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ptrd.control.api import Api
     from ptrd.control.edge import Edge
     from ptrd.control.publish import Live, Outcome
+    from ptrd.control.rechecks import Rechecks
     from ptrd.records.changes import Entry
     from ptrd.serve.account import Account
     from ptrd.serve.sockets import Listening
@@ -73,6 +75,7 @@ class Daemon:
         self._keeper: CertificateKeeper | None = None
         self._http: HttpServer | None = None
         self._api: asyncio.Future[Api] = asyncio.get_running_loop().create_future()
+        self._rechecks: Rechecks | None = None
         self._published = 0
         self._refused = 0
 
@@ -178,17 +181,21 @@ class Daemon:
         """
         from ptrd.control.edge import Edge  # noqa: PLC0415 - half a second that DNS need not wait for
         from ptrd.control.mount import mount_api  # noqa: PLC0415 - the same
+        from ptrd.control.rechecks import start_confirming  # noqa: PLC0415 - the same
 
         config = self._config
         url = config.http.public_url if config.http is not None else ""
+        confirmer, self._rechecks = start_confirming(self._link, config.confirm, config.resolvers)
+        settings = ApiSettings(url, config.regions)
         try:
-            api = mount_api(self._link, database, state.master_key, os.environ, ApiSettings(url, config.regions))
+            api = mount_api(self._link, database, state.master_key, os.environ, settings, confirmer)
         except PtrdError as error:
             log.error("nothing can be managed by command or API: %s", error)  # noqa: TRY400 - a sentence
             self._api.set_exception(error)
             self._api.exception()  # whoever asks is told; nobody has to
             return None
         self._api.set_result(api)
+        self._start(self._rechecks.run())
         return None if config.http is None else Edge(config.http, api)
 
     async def _command(self, request: Mapping[str, Any], user: str) -> dict[str, Any]:
@@ -287,6 +294,7 @@ class Daemon:
             ranges=self._ranges,
             published=self._published,
             refused=self._refused,
+            rechecks=self._rechecks,
             certificate_expires=self._keeper.current.expires if self._keeper is not None else 0.0,
         )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ptrd.metrics import Readings
+from ptrd.metrics.exposition import Readings
 
 if TYPE_CHECKING:
     from ptrd.control.live import Link
     from ptrd.control.publish import Publisher
-    from ptrd.metrics import RangeCounts
+    from ptrd.control.rechecks import Rechecks
+    from ptrd.metrics.blocks import RangeCounts
     from ptrd.serve.pool import WorkerPool
 
 
@@ -23,6 +24,7 @@ def take_readings(
     ranges: RangeCounts | None,
     published: int,
     refused: int,
+    rechecks: Rechecks | None,
     certificate_expires: float,
 ) -> Readings:
     """Read everything; times are Unix time, `published` and `refused` count publications."""
@@ -47,4 +49,5 @@ def take_readings(
         last_publish_seconds=outcome.seconds if outcome is not None else 0.0,
         certificate_expires=certificate_expires,
         processes={"supervisor": os.getpid()} | {f"worker{number}": pid for number, pid in enumerate(pool.pids) if pid},
+        more=rechecks.samples() if rechecks is not None else {},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ptrd import PtrdError
@@ -39,6 +40,14 @@ class FieldError(PtrdError):
     def __init__(self, field_: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field_
+
+
+class Policy(StrEnum):
+    """Whether a name has to lead back to the address that it is given to."""
+
+    OFF = "off"  # nothing is looked at
+    WARN = "warn"  # the finding is told
+    REQUIRE = "require"  # else the record is refused
 
 
 class Address(NamedTuple):
@@ -79,6 +88,7 @@ class Project:
     account: str  # its id
     disabled: bool = False
     created: float = 0.0
+    policy: Policy | None = None  # about its names; None is for that of the configuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ptrd.metrics import DROP_FAILURE
+from ptrd.metrics.blocks import DROP_FAILURE
 
 # (snapshot, service, message, transport, client's socket address, Unix time) -> (answer or nothing, source, qtype,
 # range); the last two may be left out: engine.responder.respond

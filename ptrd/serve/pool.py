@@ -15,7 +15,7 @@ import subprocess
 from typing import TYPE_CHECKING, Final
 
 from ptrd.engine.limiter import SECRET_SIZE, WORDS
-from ptrd.metrics import clear_gauges, make_block
+from ptrd.metrics.blocks import clear_gauges, make_block
 from ptrd.serve.channel import Channel, make_channel, write_change
 from ptrd.serve.interpreter import WORKER, worker_environment
 from ptrd.serve.options import ServeError, ServeOptions, write_options

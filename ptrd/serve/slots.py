@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from ptrd.metrics import make_block
+from ptrd.metrics.blocks import make_block
 from ptrd.records.changes import Entry
 
 if TYPE_CHECKING:

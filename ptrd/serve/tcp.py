@@ -15,7 +15,7 @@ from collections import deque
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
-from ptrd.metrics import (
+from ptrd.metrics.blocks import (
     ANSWERS,
     CLOSED_CAP,
     CLOSED_CLIENT,

@@ -12,7 +12,7 @@ import contextlib
 import ssl
 from typing import ClassVar, Final
 
-from ptrd.metrics import (
+from ptrd.metrics.blocks import (
     CLOSED_CLIENT,
     CLOSED_HANDSHAKE,
     CLOSED_MALFORMED,

@@ -11,7 +11,7 @@ import socket
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Final
 
-from ptrd.metrics import (
+from ptrd.metrics.blocks import (
     ANSWERS,
     DROP_BY_ERRNO,
     DROP_PORT_ZERO,

@@ -39,7 +39,7 @@ from ptrd.engine.options import Options
 from ptrd.engine.responder import respond
 from ptrd.engine.service import Service
 from ptrd.logs import write_logs
-from ptrd.metrics import map_block, map_ranges
+from ptrd.metrics.blocks import map_block, map_ranges
 from ptrd.serve.channel import Channel, read_change
 from ptrd.serve.confine import confine_worker
 from ptrd.serve.live import Live

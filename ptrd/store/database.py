@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ptrd.records.changes import Change
-    from ptrd.records.management import Account, Address, Eip, Freeze, JournalEntry, Pointer, Project
+    from ptrd.records.confirmation import Confirmation
+    from ptrd.records.management import Account, Address, Eip, Freeze, JournalEntry, Pointer, Policy, Project
     from ptrd.records.model import Prefix
 
 T = TypeVar("T")
@@ -39,9 +40,18 @@ class PointerQuery:
     enterprise_project: str | None = None
     within: Prefix | None = None
     tags: tuple[tuple[str, str | None], ...] = ()  # all of them
+    confirmation: str | None = None  # a verdict, `unchecked`, or `unconfirmed` for all other verdicts than confirmed
     after: str | None = None
     offset: int = 0
     limit: int | None = None
+
+
+class DueFinding(NamedTuple):
+    """A pointer whose names are to be looked at, and what is known of them."""
+
+    address: Address
+    names: tuple[str, ...]
+    known: Confirmation | None
 
 
 class Job(NamedTuple):
@@ -139,6 +149,21 @@ class Transaction(CredentialRows, Protocol):
 
     def drop_pointer(self, address: Address) -> None:
         """Take a pointer out."""
+
+    def finding(self, address: Address) -> Confirmation | None:
+        """Find what is known of the names of a pointer."""
+
+    def put_finding(self, address: Address, found: Confirmation, due: float) -> None:
+        """Write what was found about names, unless the pointer has others now, and when the next look is due."""
+
+    def due_findings(self, policy: Policy, now: float, limit: int) -> list[DueFinding]:
+        """List pointers that are to be looked at, the first ones first; `policy` is of projects without one."""
+
+    def next_due(self, policy: Policy) -> float | None:
+        """Give when the next look is due."""
+
+    def count_findings(self, policy: Policy) -> dict[str, int]:
+        """Count pointers by what was found, where there is a policy."""
 
     def freeze(self, address: Address) -> Freeze | None:
         """Find what is known of a frozen address."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ptrd.records.management import Account, Address, Eip, Project
+from ptrd.records.management import Account, Address, Eip, Policy, Project
 from ptrd.records.model import Prefix
 from ptrd.store.tables import Tables, pack
 
@@ -47,7 +47,7 @@ CREATE UNIQUE INDEX eips_by_address ON eips (version, first);
 """
 
 _ACCOUNT: Final = "SELECT id, name, quota, disabled, created FROM accounts"
-_PROJECT: Final = "SELECT id, name, account, disabled, created FROM projects"
+_PROJECT: Final = "SELECT id, name, account, disabled, created, policy FROM projects"
 _EIP: Final = "SELECT region, id, project, version, first, length, created FROM eips"
 
 
@@ -94,14 +94,15 @@ class InventoryTables(Tables):
     def put_project(self, project: Project) -> None:
         """Write a project."""
         self.run(
-            "INSERT INTO projects (id, name, account, disabled, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO"
-            " UPDATE SET name = excluded.name, account = excluded.account, disabled = excluded.disabled,"
-            " created = excluded.created",
+            "INSERT INTO projects (id, name, account, disabled, created, policy) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT"
+            " (id) DO UPDATE SET name = excluded.name, account = excluded.account, disabled = excluded.disabled,"
+            " created = excluded.created, policy = excluded.policy",
             project.id,
             project.name,
             project.account,
             project.disabled,
             project.created,
+            project.policy,
         )  # fmt: skip - as the columns stand
 
     def drop_project(self, project_id: str) -> None:
@@ -182,7 +183,7 @@ def _account(row: tuple[Any, ...]) -> Account:
 
 
 def _project(row: tuple[Any, ...]) -> Project:
-    return Project(row[0], row[1], row[2], bool(row[3]), row[4])
+    return Project(row[0], row[1], row[2], bool(row[3]), row[4], None if row[5] is None else Policy(row[5]))
 
 
 def _eip(row: tuple[Any, ...]) -> Eip:

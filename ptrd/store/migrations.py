@@ -11,7 +11,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from ptrd import PtrdError
-from ptrd.store import credentialtables, inventorytables, journaltables, pointertables
+from ptrd.store import credentialtables, findingtables, inventorytables, journaltables, pointertables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 APPLICATION: Final = 0x70747264  # "ptrd", which SQLite keeps in the file's header
 MIGRATIONS: Final = (  # to version 1, 2, …
     inventorytables.SCHEMA + pointertables.SCHEMA + journaltables.SCHEMA + credentialtables.SCHEMA,
+    findingtables.SCHEMA,
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from ptrd.records.confirmation import UNCONFIRMED
 from ptrd.records.management import Freeze, Pointer, Tag
 from ptrd.store.tables import Tables, pack, unpack
 
@@ -76,6 +77,8 @@ CREATE TABLE freezes (
 
 _TAGGED: Final = """EXISTS (SELECT 1 FROM tags
     WHERE tags.version = pointers.version AND tags.address = pointers.address AND tags.key = ?"""
+_FOUND: Final = """EXISTS (SELECT 1 FROM findings
+    WHERE findings.version = pointers.version AND findings.address = pointers.address"""
 _POINTER: Final = """SELECT id, version, address, eip, region, project, names, ttl, description, enterprise_project,
     revision, created, updated, (SELECT json_group_array(json_array(key, value)) FROM tags
         WHERE tags.version = pointers.version AND tags.address = pointers.address) FROM pointers"""
@@ -106,8 +109,8 @@ class PointerTables(Tables):
 
     def count_pointers(self, query: PointerQuery) -> int:
         """Count the pointers that a query asks for, over all pages."""
-        narrowed = (query.region, query.enterprise_project, query.within, query.tags or None)
-        what = "total(pointers) FROM pointer_counts" if narrowed == (None,) * 4 else "count(*) FROM pointers"
+        narrowed = (query.region, query.enterprise_project, query.within, query.tags or None, query.confirmation)
+        what = "total(pointers) FROM pointer_counts" if narrowed == (None,) * 5 else "count(*) FROM pointers"
         condition, values = _condition(query)
         question = f"SELECT {what} WHERE {condition}"
         found = self.row(question, *values)
@@ -197,6 +200,13 @@ def _condition(query: PointerQuery) -> tuple[str, list[object]]:
     if query.within is not None:
         parts.append("version = ? AND address BETWEEN ? AND ?")
         values += (query.within.version, pack(query.within.number), pack(query.within.last))
+    if query.confirmation is not None:
+        test = "verdict = ?"
+        if query.confirmation == UNCONFIRMED:
+            test = "verdict NOT IN ('confirmed', 'unchecked')"
+        else:
+            values.append(query.confirmation)
+        parts.append(f"{_FOUND} AND {test})")
     for key, value in query.tags:
         test = ""
         values.append(key)

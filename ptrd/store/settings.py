@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ptrd.records.management import FieldError, check_region
+from ptrd.records.management import FieldError, Policy, check_region
 from ptrd.records.model import Prefix
 from ptrd.records.values import (
     StrayBits,
@@ -124,6 +124,13 @@ def read_yes(text: str) -> str:
     if text not in {"yes", "no"}:
         raise ValueText(f"{quote(text)} is neither yes nor no")
     return text
+
+
+def read_policy(text: str) -> Policy:
+    """Read what is asked of names: `off`, `warn` or `require`."""
+    if text not in set(Policy):
+        raise ValueText(f"{quote(text)} is none of off, warn and require")
+    return Policy(text)
 
 
 def read_url(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ptrd.store.credentialtables import CredentialTables
 from ptrd.store.database import Committed, DatabaseError, Job, Transaction
+from ptrd.store.findingtables import FindingTables
 from ptrd.store.inventorytables import InventoryTables
 from ptrd.store.journaltables import JournalTables
 from ptrd.store.migrations import LayoutError, check_layout, migrate
@@ -36,7 +37,7 @@ _LOG_PAGES: Final = 1000  # of 4096 bytes, after which the write-ahead log is br
 _KEPT_STATEMENTS: Final = 256
 
 
-class SqliteTransaction(InventoryTables, PointerTables, JournalTables, CredentialTables):
+class SqliteTransaction(InventoryTables, PointerTables, FindingTables, JournalTables, CredentialTables):
     """All tables, in one transaction."""
 
 

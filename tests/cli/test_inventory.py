@@ -63,6 +63,14 @@ def test_projects(shop):
     assert [one["name"] for one in json.loads(shop.do("project", "list", "--account", "b", "-o", "json"))] == ["empty"]
     assert json.loads(shop.do("project", "disable", "empty", "-o", "json"))["disabled"] is True
     assert json.loads(shop.do("project", "enable", "empty", "-o", "json"))["disabled"] is False
+    assert json.loads(shop.do("project", "policy", "empty", "warn", "-o", "json"))["policy"] == "warn"
+    assert shop.do("project", "policy", "empty", "require", "--dry-run").splitlines()[1:] == [
+        "- policy: warn",
+        "+ policy: require",
+    ]
+    assert json.loads(shop.do("project", "policy", "empty", "-o", "json"))["policy"] == "warn"
+    assert json.loads(shop.do("project", "policy", "empty", "default", "-o", "json"))["policy"] is None
+    assert "invalid choice: 'strict'" in shop.refused("project", "policy", "empty", "strict", status=2)
     assert shop.do("project", "delete", "empty") == "project empty is deleted\n"
     assert shop.do("project", "delete", "shop", "--force", "--dry-run").startswith("would delete shop\n")
     assert shop.do("project", "delete", "shop", "--force", "--yes") == "project shop is deleted\n"

@@ -95,9 +95,9 @@ def test_one_record_in_each_format(named):
     project = json.loads(named.do("project", "show", "shop", "-o", "json"))["id"]
     assert shown["csv"] == (
         "address,names,ttl,description,tags,status,reason,served,region,eip_id,project_id,enterprise_project_id,id,"
-        "revision,created,updated\n"
+        "revision,created,updated,confirmation,confirmation_reason,confirmation_remarks,confirmation_checked\n"
         f"192.0.2.10,mail.example.com.,600,the mail,env=prod;team=a,ACTIVE,,mail.example.com.,north,web1,{project},0,"
-        f"{'1':0>32},6,2027-01-15T08:00:00.000Z,2027-01-15T08:00:00.000Z\n"
+        f"{'1':0>32},6,2027-01-15T08:00:00.000Z,2027-01-15T08:00:00.000Z,,,,\n"
     )
     assert yaml.safe_load(shown["yaml"]) == json.loads(shown["json"])
     assert shown["yaml"].startswith("address: 192.0.2.10\nnames:\n- mail.example.com.\nttl: 600\n")

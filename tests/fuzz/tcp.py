@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections import deque
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.serve.live import Live
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.tcp import Connection, Connections
@@ -218,10 +218,10 @@ def check(data):
 
 def play(loop, data):
     """Play the steps, then let every client read and hang up."""
-    counts = metrics.make_block()[1] if not BLOCKS else BLOCKS[0]
-    ranges = metrics.make_block(metrics.RANGE_BLOCK)[1] if not BLOCKS else BLOCKS[1]
+    counts = blocks.make_block()[1] if not BLOCKS else BLOCKS[0]
+    ranges = blocks.make_block(blocks.RANGE_BLOCK)[1] if not BLOCKS else BLOCKS[1]
     BLOCKS[:] = [counts, ranges]
-    accepted, closed = counts[metrics.TCP_ACCEPTED], closings(counts)
+    accepted, closed = counts[blocks.TCP_ACCEPTED], closings(counts)
     connections = Connections(Live(None, None, ranges), answer, counts, OPTIONS, CAP)
     clients = [Client(loop, connections)]
     while data:
@@ -240,8 +240,8 @@ def play(loop, data):
         check_client(client)
         client.lose()
     loop.turn(60)
-    assert not connections.open and counts[metrics.TCP_OPEN] == 0
-    assert counts[metrics.TCP_ACCEPTED] - accepted == len(clients) == closings(counts) - closed
+    assert not connections.open and counts[blocks.TCP_OPEN] == 0
+    assert counts[blocks.TCP_ACCEPTED] - accepted == len(clients) == closings(counts) - closed
 
 
 def take_step(loop, connections, clients, kind, argument, size, chunk):
@@ -296,7 +296,7 @@ def check_client(client):
 
 def closings(counts):
     """Count the connections that were closed, for whatever reason."""
-    return sum(counts[metrics.TCP_CLOSED : metrics.TCP_CLOSED + len(metrics.TCP_CLOSE_REASONS)])
+    return sum(counts[blocks.TCP_CLOSED : blocks.TCP_CLOSED + len(blocks.TCP_CLOSE_REASONS)])
 
 
 BLOCKS = []  # counters, mapped once

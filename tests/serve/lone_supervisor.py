@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from ptrd.metrics import RANGE_BLOCK, make_block
+from ptrd.metrics.blocks import RANGE_BLOCK, make_block
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.sockets import open_sockets

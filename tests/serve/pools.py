@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.records.changes import Change
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.pool import WorkerPool
@@ -46,7 +46,7 @@ class Bench:
             command=command,
             certificate=self.certificate,
         )
-        self.ranges, self.range_counts = metrics.make_block(workers * metrics.RANGE_BLOCK)
+        self.ranges, self.range_counts = blocks.make_block(workers * blocks.RANGE_BLOCK)
 
     async def publish(self, revision, text=None):
         """Publish an image that says this text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.serve.live import Live
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.sockets import TCP, open_sockets
@@ -22,8 +22,8 @@ class Bench:
         self.listening.add_tls([("127.0.0.1", 0)], ServeOptions())
         self.address = self.listening.addresses[0]
         self.tls_address = self.listening.tls_addresses[0]
-        self.counts = metrics.make_block()[1]
-        live = Live(FakeSnapshot("one"), FakeOptions(), metrics.make_block(metrics.RANGE_BLOCK)[1])
+        self.counts = blocks.make_block()[1]
+        live = Live(FakeSnapshot("one"), FakeOptions(), blocks.make_block(blocks.RANGE_BLOCK)[1])
         self.connections = Connections(live, answer, self.counts, ServeOptions(**options), most)
 
     async def listen(self):
@@ -47,8 +47,8 @@ class Bench:
 
     def closed(self):
         """Give {reason: count} of the connections that are closed."""
-        counts = self.counts[metrics.TCP_CLOSED :]
-        return {reason: count for reason, count in zip(metrics.TCP_CLOSE_REASONS, counts, strict=False) if count}
+        counts = self.counts[blocks.TCP_CLOSED :]
+        return {reason: count for reason, count in zip(blocks.TCP_CLOSE_REASONS, counts, strict=False) if count}
 
     async def closing(self, expected):
         """Wait until connections were closed for just these reasons."""

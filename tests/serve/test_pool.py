@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.records.changes import Entry
 from ptrd.serve.options import ServeError
 from tests.serve.fakes import ask, ask_tcp, make_query, text_of, until
@@ -35,9 +35,9 @@ def test_workers_serve_what_is_published():
         assert text_of(ask(bench.address))[3] == "hello"
         await until(lambda: sum(bench.range_counts) == 66)  # a worker counts when it has answered
         total = [sum(column) for column in zip(*bench.pool.blocks, strict=True)]
-        assert sum(total[32 * metrics.UDP4 : 32 * metrics.UDP6]) == 63
+        assert sum(total[32 * blocks.UDP4 : 32 * blocks.UDP6]) == 63
         assert [sum(total[32 * kind : 32 * kind + 32]) for kind in (1, 2, 3)] == [1, 1, 1]
-        assert sum(bench.range_counts[metrics.RANGE_BLOCK :]) > 0
+        assert sum(bench.range_counts[blocks.RANGE_BLOCK :]) > 0
 
     run(talk)
 

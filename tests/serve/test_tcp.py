@@ -8,7 +8,7 @@ import random
 import socket
 from collections import Counter
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.serve.tcp import TURN
 from tests.serve.fakes import framed, make_query, respond, text_of, until
 from tests.serve.tcpbench import hang_up, read_message, run_with_bench
@@ -24,10 +24,10 @@ def test_pipelined_queries_are_all_answered_in_order():
         assert numbers == list(range(1000))
         await hang_up(writer)
         await until(lambda: bench.closed() == {"client": 1})
-        assert sum(bench.counts[32 * metrics.TCP4 : 32 * metrics.TCP4 + 32]) == 1000
-        assert sum(bench.counts[metrics.LATENCY_TCP : metrics.LATENCY_SUM]) == 1000
-        assert bench.counts[metrics.TCP_ACCEPTED] == 1
-        assert bench.counts[metrics.TCP_OPEN] == 0
+        assert sum(bench.counts[32 * blocks.TCP4 : 32 * blocks.TCP4 + 32]) == 1000
+        assert sum(bench.counts[blocks.LATENCY_TCP : blocks.LATENCY_SUM]) == 1000
+        assert bench.counts[blocks.TCP_ACCEPTED] == 1
+        assert bench.counts[blocks.TCP_OPEN] == 0
 
     run_with_bench(talk)
 
@@ -109,7 +109,7 @@ def test_an_exception_ends_one_connection():
         assert await reader.read() == b""
         other.write(framed(make_query()))
         assert text_of(await read_message(other_reader))[0] == "one"
-        assert bench.counts[metrics.DROP_FAILURE] == 1
+        assert bench.counts[blocks.DROP_FAILURE] == 1
         await hang_up(writer)
         await hang_up(other)
 
@@ -162,7 +162,7 @@ def test_a_newcomer_is_served_at_the_cap():
         assert (await asyncio.wait_for(read_message(reader), 2))[:2] == b"\0\7"
         kept.write(framed(make_query(8)))
         assert (await read_message(kept_reader))[:2] == b"\0\x08"
-        assert bench.counts[metrics.TCP_OPEN] == 20
+        assert bench.counts[blocks.TCP_OPEN] == 20
         assert bench.closed() == {"cap": 282}
         for _, other in [*others, (None, kept), (None, writer)]:
             await hang_up(other)

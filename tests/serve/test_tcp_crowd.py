@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from tests.serve.certificates import NAME, client_context, make_pair
 from tests.serve.fakes import framed, make_query, text_of, wait_until
 from tests.serve.pools import started
@@ -72,12 +72,12 @@ class Crowd:
 
     def closed(self, reason):
         """Count the connections that the worker has closed for a reason."""
-        slot = metrics.TCP_CLOSED + metrics.TCP_CLOSE_REASONS.index(reason)
+        slot = blocks.TCP_CLOSED + blocks.TCP_CLOSE_REASONS.index(reason)
         return sum(block[slot] for block in self.bench.pool.blocks)
 
     def open(self):
         """Count the connections that the worker has open."""
-        return sum(block[metrics.TCP_OPEN] for block in self.bench.pool.blocks)
+        return sum(block[blocks.TCP_OPEN] for block in self.bench.pool.blocks)
 
 
 def newcomer(bench):

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.serve.roll import Roll
 from ptrd.serve.tcp import client_of
 from tests.serve.fakes import framed, make_query, respond, until
@@ -76,7 +76,7 @@ def test_one_client_has_its_own_cap():
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         assert bench.closed() == {"client_cap": 2}
-        assert bench.counts[metrics.TCP_OPEN] == 6
+        assert bench.counts[blocks.TCP_OPEN] == 6
         for _, writer in [*mine, (None, other)]:
             await hang_up(writer)
 
@@ -140,7 +140,7 @@ def test_a_reset_in_mid_answer_ends_one_connection():
                 assert await loop.sock_recv(client, 100)
             other.write(framed(make_query(3)))
             assert (await read_message(other_reader))[:2] == b"\0\3"
-        await until(lambda: bench.counts[metrics.TCP_OPEN] == 1)
+        await until(lambda: bench.counts[blocks.TCP_OPEN] == 1)
         assert bench.closed() == {"client": 20}
         await hang_up(other)
 

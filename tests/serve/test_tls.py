@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.serve.tcp import SHARE, TURN
 from ptrd.serve.tls import TlsConnection, make_context
 from tests.serve.certificates import Client, connect, load, make_pair
@@ -78,10 +78,10 @@ def test_pipelined_queries_are_all_answered_in_order(run, pair, version):
         assert [int.from_bytes((await read_message(reader))[:2], "big") for _ in range(1000)] == list(range(1000))
         await hang_up(writer)
         await bench.closing({"client": 1})
-        assert sum(bench.counts[32 * metrics.TLS4 : 32 * metrics.TLS4 + 32]) == 1000
-        assert sum(bench.counts[metrics.LATENCY_TLS : metrics.LATENCY_SUM]) == 1000
-        assert bench.counts[metrics.LATENCY_SUM_TLS] > 0
-        assert bench.counts[metrics.TCP_OPEN] == 0
+        assert sum(bench.counts[32 * blocks.TLS4 : 32 * blocks.TLS4 + 32]) == 1000
+        assert sum(bench.counts[blocks.LATENCY_TLS : blocks.LATENCY_SUM]) == 1000
+        assert bench.counts[blocks.LATENCY_SUM_TLS] > 0
+        assert bench.counts[blocks.TCP_OPEN] == 0
         assert numbers == {2: 1000}
 
     run(talk, look)
@@ -258,7 +258,7 @@ def test_a_newcomer_is_served_at_the_cap(run, pair):
         assert (await read_message(reader))[:2] == b"\0\7"
         kept.write(framed(make_query(8)))
         assert (await read_message(kept_reader))[:2] == b"\0\x08"
-        assert bench.counts[metrics.TCP_OPEN] == 20
+        assert bench.counts[blocks.TCP_OPEN] == 20
         assert bench.closed() == {"cap": 282}
         for sock in others:
             sock.close()

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from ptrd import metrics
+from ptrd.metrics import blocks
 from ptrd.serve.live import Live
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.sockets import open_sockets
@@ -21,20 +21,20 @@ class Bench:
     def __init__(self, host, answer=respond, sock=None):
         self.listening = open_sockets(ServeOptions(listen=((host, 0),), workers=1))
         self.port = self.listening.addresses[0].port
-        self.counts = metrics.make_block()[1]
-        self.ranges = metrics.make_block(metrics.RANGE_BLOCK)[1]
+        self.counts = blocks.make_block()[1]
+        self.ranges = blocks.make_block(blocks.RANGE_BLOCK)[1]
         self.live = Live(FakeSnapshot("one"), FakeOptions(), self.ranges)
         self.read = make_reader(sock or self.listening.shares[0][0], self.live, answer, self.counts)
 
     def answered(self):
         """Give {(source, rcode): count}."""
-        slots = self.counts[metrics.ANSWERS : metrics.LATENCY]
+        slots = self.counts[blocks.ANSWERS : blocks.LATENCY]
         return {divmod(slot, 32): count for slot, count in enumerate(slots) if count}
 
     def dropped(self):
         """Give {reason: count}."""
-        counts = self.counts[metrics.DROPPED : metrics.DROPPED + len(metrics.DROP_REASONS)]
-        return {reason: count for reason, count in zip(metrics.DROP_REASONS, counts, strict=True) if count}
+        counts = self.counts[blocks.DROPPED : blocks.DROPPED + len(blocks.DROP_REASONS)]
+        return {reason: count for reason, count in zip(blocks.DROP_REASONS, counts, strict=True) if count}
 
 
 @pytest.fixture
@@ -142,17 +142,17 @@ def test_what_is_counted(bench):
         for query in make_query(), make_query(label=b"long"), make_query(rest=b"\xff\0\0\1"), b"short":
             asker.send(query)
         one.read()
-    by_type = one.counts[32 * metrics.UDP6 : 32 * metrics.UDP6 + 32]
-    assert {metrics.QTYPE_NAMES[slot]: count for slot, count in enumerate(by_type) if count} == {
+    by_type = one.counts[32 * blocks.UDP6 : 32 * blocks.UDP6 + 32]
+    assert {blocks.QTYPE_NAMES[slot]: count for slot, count in enumerate(by_type) if count} == {
         "TXT": 2,
         "other": 1,
         "none": 1,
     }
-    assert one.answered() == {(3, 0): 3, (1, metrics.SILENT): 1}
-    assert one.counts[metrics.TRUNCATED] == 1
+    assert one.answered() == {(3, 0): 3, (1, blocks.SILENT): 1}
+    assert one.counts[blocks.TRUNCATED] == 1
     assert one.ranges[7] == 3
-    assert sum(one.counts[metrics.LATENCY : metrics.LATENCY_TCP]) == 4
-    assert 0 < one.counts[metrics.LATENCY_SUM] < 10**9
+    assert sum(one.counts[blocks.LATENCY : blocks.LATENCY_TCP]) == 4
+    assert 0 < one.counts[blocks.LATENCY_SUM] < 10**9
     assert one.dropped() == {}
 
 
@@ -160,13 +160,13 @@ def test_ranges_beyond_the_bound_are_counted_together(bench):
     """A snapshot may have a million ranges; the counters of most are one."""
     one = bench(answer=lambda _, __, data, *___: (data, 0, 1, int.from_bytes(data[:2], "big")))
     with client(port=one.port) as asker:
-        for number in 0, metrics.RANGES - 1, metrics.RANGES, metrics.RANGES + 1, 0xFFFF:
+        for number in 0, blocks.RANGES - 1, blocks.RANGES, blocks.RANGES + 1, 0xFFFF:
             asker.send(make_query(number))
         one.read()
     assert {slot: count for slot, count in enumerate(one.ranges) if count} == {
         0: 1,
-        metrics.RANGES - 1: 1,
-        metrics.RANGES: 3,
+        blocks.RANGES - 1: 1,
+        blocks.RANGES: 3,
     }
 
 

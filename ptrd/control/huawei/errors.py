@@ -48,6 +48,7 @@ TABLE: Final[dict[tuple[Code, str], tuple[int, str]]] = {
     (Code.FROZEN, ""): (403, "DNS.0030"),
     (Code.QUOTA, ""): (403, "DNS.0405"),
     (Code.NOT_SERVED, ""): (400, "DNS.0504"),
+    (Code.UNCONFIRMED, ""): (400, "DNS.0505"),
     (Code.STALE, ""): (409, "DNS.0503"),
     (Code.KEY_REUSED, ""): (409, "DNS.0021"),
     (Code.NEEDS_YES, ""): (400, INVALID_REQUEST),

@@ -15,6 +15,7 @@ from ptrd.control.huawei import forms, views
 from ptrd.control.refs import Ref, ref_of_eip, ref_of_id, ref_of_resource
 from ptrd.control.scope import NO_RECORD
 from ptrd.control.settings import ApiSettings, base_url
+from ptrd.control.views import confirmation_headers
 from ptrd.records.management import MAX_BATCH
 from ptrd.records.values import quote
 from ptrd.store.database import PointerQuery
@@ -83,13 +84,13 @@ class HuaweiRecords:
         """Show a record, else 404: Terraform asks after a delete until it gets one."""
         view = await self._cases.pointers.show(actor_of(request), _ref_v2(request))
         pointer = _present(view)
-        return Response(200, views.show_v2(view, pointer, self._base(request)), _etag(pointer))
+        return Response(200, views.show_v2(view, pointer, self._base(request)), _headers(view, pointer))
 
     async def show_v21(self, request: Request) -> Response:
         """Show a record."""
         view = await self._cases.pointers.show(actor_of(request), ref_of_id(request.values["pointer"]))
         pointer = _present(view)
-        return Response(200, views.show_v21(view, pointer, self._base(request)), _etag(pointer))
+        return Response(200, views.show_v21(view, pointer, self._base(request)), _headers(view, pointer))
 
     async def change_v2(self, request: Request) -> Response:
         """Set, update or restore."""
@@ -228,7 +229,7 @@ class HuaweiRecords:
 
     def _changed(self, request: Request, edit: Edit, show: Show) -> Response:
         pointer = _present(edit.after)
-        return Response(202, show(edit.after, pointer, self._base(request)), _etag(pointer))
+        return Response(202, show(edit.after, pointer, self._base(request)), _headers(edit.after, pointer))
 
     def _base(self, request: Request) -> str:
         return base_url(request, self._settings)
@@ -249,5 +250,5 @@ def _present(view: View) -> Pointer:
     return view.pointer
 
 
-def _etag(pointer: Pointer) -> dict[str, str]:
-    return {"ETag": f'"{pointer.revision}"'}
+def _headers(view: View, pointer: Pointer) -> dict[str, str]:
+    return {"ETag": f'"{pointer.revision}"', **confirmation_headers(view)}

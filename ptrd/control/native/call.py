@@ -6,6 +6,7 @@ A query parameter that an operation does not have is refused, so that a misspelt
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -65,6 +66,7 @@ class Call:
     body: Any = None
     values: dict[str, str] = field(default_factory=dict)  # taken from the path
     query: dict[str, Any] = field(default_factory=dict)  # in the types of their schemas
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def dry_run(self) -> bool:
@@ -75,6 +77,11 @@ class Call:
     def wait(self) -> float:
         """Give for how many seconds to wait until it is live."""
         return float(self.query.get("wait", 0.0))
+
+    @property
+    def left(self) -> float:
+        """Give what is left of that time, and a second at least where names have taken all of it."""
+        return max(self.wait - (time.monotonic() - self.began), min(self.wait, 1.0))
 
     @property
     def request_id(self) -> str:

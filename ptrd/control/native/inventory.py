@@ -9,7 +9,7 @@ from urllib.parse import quote as quote_path
 from ptrd.control.actors import Code, ControlError, Role
 from ptrd.control.exchange import Response
 from ptrd.control.native.call import Call, Operation
-from ptrd.records.management import Address
+from ptrd.records.management import Address, Policy
 from ptrd.records.values import format_prefix
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ class InventoryOperations:
                 fields=(("name", "id"),),
             ),
             Operation(
-                "modifyProject", "PATCH", "/projects/{id}", "Disable or enable a project", self._modify_project,
+                "modifyProject", "PATCH", "/projects/{id}",
+                "Disable or enable a project, or say what is asked of its names", self._modify_project,
                 {200: "Project"}, body="ProjectModify", codes=(Code.NO_SUCH,), role=Role.OPERATOR, writes=True,
                 fields=(("name", "id"),),
             ),
@@ -216,8 +217,17 @@ class InventoryOperations:
         return Response(200, _project(await self._inventory.project(call.actor, call.values["id"])))
 
     async def _modify_project(self, call: Call) -> Response:
+        body = call.body
+        if len(body) != 1:
+            raise ControlError(Code.INVALID, "say either disabled or policy", "body")
         before = await self._inventory.project(call.actor, call.values["id"])
-        change = self._inventory.disable_project if call.body["disabled"] else self._inventory.enable_project
+        if "policy" in body:
+            policy = None if body["policy"] is None else Policy(body["policy"])
+            after = await self._inventory.set_policy(
+                call.actor, before.id, policy, dry_run=call.dry_run, request_id=call.request_id
+            )
+            return edited(call, _project(before), _project(after))
+        change = self._inventory.disable_project if body["disabled"] else self._inventory.enable_project
         after = await change(call.actor, before.id, dry_run=call.dry_run, request_id=call.request_id)
         return edited(call, _project(before), _project(after))
 
@@ -298,6 +308,7 @@ def _project(project: Project) -> dict[str, Any]:
         "name": project.name,
         "account_id": project.account,
         "disabled": project.disabled,
+        "policy": None if project.policy is None else str(project.policy),
         "created": write_time(project.created),
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ptrd.control.native.schemas import MAX_PAGE, MAX_REVISION, MAX_WAIT, STATUSES
+from ptrd.records.confirmation import UNCHECKED, UNCONFIRMED
+from ptrd.records.trust import Verdict
 
 Parameter = dict[str, Any]
 
@@ -28,7 +30,8 @@ PATH_VALUES: Final[dict[str, Parameter]] = {
 PARAMETERS: Final[dict[str, Parameter]] = {
     "dry_run": _flag("check everything, tell before and after, and change nothing"),
     "wait": {
-        "description": "seconds to wait until every worker serves it; the `status` tells whether they do",
+        "description": "seconds to wait until every worker serves it, as the `status` tells; before that, where names"
+        " have to lead back to their addresses, until they do",
         "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT, "default": 0},
     },
     "project": _text("of this project; its id or, for operators, its name"),
@@ -41,6 +44,10 @@ PARAMETERS: Final[dict[str, Parameter]] = {
         "schema": {"type": "array", "items": {"type": "string"}},
     },
     "status": _text("that has this status now", enum=list(STATUSES)),
+    "confirmation": _text(
+        "of which this was found; `unconfirmed`: anything but `confirmed`; `unchecked`: nothing yet",
+        enum=[UNCONFIRMED, UNCHECKED, *map(str, Verdict)],
+    ),
     "enterprise_project_id": _text("of this enterprise project"),
     "marker": _text("`next_marker` of the page before"),
     "limit": {

@@ -49,6 +49,7 @@ KINDS: Final[dict[str, Kind]] = {
     Code.FROZEN: Kind(403, "The address is frozen"),
     Code.QUOTA: Kind(403, "The quota is reached"),
     Code.NOT_SERVED: Kind(422, "No zone here would answer with it"),
+    Code.UNCONFIRMED: Kind(422, "A name does not lead back to its address"),
     Code.STALE: Kind(412, "It has changed since"),
     Code.KEY_REUSED: Kind(409, "The idempotency key was used for something else"),
     Code.NEEDS_YES: Kind(409, "So much is deleted only with `yes`"),

@@ -18,9 +18,11 @@ from ptrd.store.database import PointerQuery
 
 if TYPE_CHECKING:
     from ptrd.control.cases import Cases
+    from ptrd.records.confirmation import Confirmation
     from ptrd.records.model import Prefix
 
 _CHANGE_CODES = (Code.NO_EIP, Code.FROZEN, Code.NOT_SERVED, Code.STALE)
+_NAME_CODES = (*_CHANGE_CODES, Code.UNCONFIRMED)
 _CONDITIONS = ("If-Match",)
 _NAMES = (("enterprise_project", "enterprise_project_id"), ("tag_quota", "tags"))
 _BY_ADDRESS = (*_NAMES, ("eip", "address"))
@@ -40,19 +42,22 @@ class PointerOperations:
         return [
             Operation(
                 "listPtrs", "GET", "/ptrs", "List records", self._list, {200: "RecordPage"},
-                query=("project", "region", "within", "tag", "status", "enterprise_project_id", "marker", "limit"),
+                query=(
+                    "project", "region", "within", "tag", "status", "confirmation", "enterprise_project_id", "marker",
+                    "limit",
+                ),
                 codes=(Code.NO_SUCH,), fields=_NAMES,
             ),
             Operation(
                 "createPtr", "POST", "/ptrs", "Create a record", self._create, {200: "RecordEdit", 201: "Record"},
-                body="RecordCreate", query=("wait",), codes=(*_CHANGE_CODES, Code.EXISTS, Code.QUOTA),
+                body="RecordCreate", query=("wait",), codes=(*_NAME_CODES, Code.EXISTS, Code.QUOTA),
                 role=Role.WRITER, writes=True, fields=_BY_EITHER,
             ),
             Operation(
                 "bulkPtrs", "POST", "/ptrs:bulk", "Create, modify and delete many records: all of it, or nothing",
                 self._bulk, {200: "BulkResult"}, body="Bulk", query=("wait",),
                 codes=(
-                    *_CHANGE_CODES, Code.NO_RECORD, Code.EXISTS, Code.QUOTA, Code.NEEDS_YES, Code.BATCH_TOO_LARGE,
+                    *_NAME_CODES, Code.NO_RECORD, Code.EXISTS, Code.QUOTA, Code.NEEDS_YES, Code.BATCH_TOO_LARGE,
                 ),
                 role=Role.WRITER, writes=True, fields=_BY_EITHER,
             ),
@@ -64,13 +69,13 @@ class PointerOperations:
                 "putPtr", "PUT", "/ptrs/{address}", "Create the record of an address, or replace it whole",
                 self._put, {200: "Record", 201: "Record"}, body="RecordReplace", query=("wait",),
                 headers=("If-Match", "If-None-Match"),
-                codes=(*_CHANGE_CODES, Code.NO_RECORD, Code.EXISTS, Code.QUOTA), role=Role.WRITER, writes=True,
+                codes=(*_NAME_CODES, Code.NO_RECORD, Code.EXISTS, Code.QUOTA), role=Role.WRITER, writes=True,
                 fields=_BY_ADDRESS,
             ),
             Operation(
                 "modifyPtr", "PATCH", "/ptrs/{address}", "Modify the record of an address", self._modify,
                 {200: "Record"}, body="RecordModify", query=("wait",), headers=_CONDITIONS,
-                codes=(*_CHANGE_CODES, Code.NO_RECORD), role=Role.WRITER, writes=True, fields=_BY_ADDRESS,
+                codes=(*_NAME_CODES, Code.NO_RECORD), role=Role.WRITER, writes=True, fields=_BY_ADDRESS,
             ),
             Operation(
                 "deletePtr", "DELETE", "/ptrs/{address}",
@@ -112,6 +117,7 @@ class PointerOperations:
             enterprise_project=call.query.get("enterprise_project_id"),
             within=_prefix(call.query["within"]) if "within" in call.query else None,
             tags=tuple(_tag_condition(text) for text in call.query.get("tag", ())),
+            confirmation=call.query.get("confirmation"),
             after=call.query.get("marker"),
             limit=limit,
         )
@@ -148,7 +154,7 @@ class PointerOperations:
     async def _create(self, call: Call) -> Response:
         fields = _fields(call.body)
         edit = await self._pointers.set(
-            call.actor, _ref(call.body), must="new", if_match=None, dry_run=call.dry_run, wait=False,
+            call.actor, _ref(call.body), must="new", if_match=None, dry_run=call.dry_run, patience=call.wait,
             request_id=call.request_id, **{"names": None, **fields},
         )  # fmt: skip
         return await self._edited(call, edit)
@@ -171,7 +177,7 @@ class PointerOperations:
     async def _set(self, call: Call, must: Any, fields: dict[str, Any]) -> Response:  # noqa: ANN401 - new, old, None
         edit = await self._pointers.set(
             call.actor, ref_of_address(call.values["address"]), must=must, if_match=call.if_match,
-            dry_run=call.dry_run, wait=False, request_id=call.request_id, **fields,
+            dry_run=call.dry_run, patience=call.wait, request_id=call.request_id, **fields,
         )  # fmt: skip
         return await self._edited(call, edit)
 
@@ -198,11 +204,11 @@ class PointerOperations:
     async def _bulk(self, call: Call) -> Response:
         edits = await self._pointers.bulk(
             call.actor, _steps(call.body["operations"]), yes=call.body.get("yes", False),
-            dry_run=call.dry_run, request_id=call.request_id,
+            dry_run=call.dry_run, patience=call.wait, request_id=call.request_id,
         )  # fmt: skip
         newest = max((edit.after.revision for edit in edits), default=0)
         if call.wait and not call.dry_run:
-            await self._link.wait_live(newest, call.wait)
+            await self._link.wait_live(newest, call.left)
             edits = [Edit(edit.before, await self._again(call, edit.after)) for edit in edits]
         changes = [{"before": existing(edit.before), "after": existing(edit.after)} for edit in edits]
         is_live = not call.dry_run and self._link.is_live(newest)
@@ -214,7 +220,7 @@ class PointerOperations:
         if call.dry_run:
             return Response(200, {"dry_run": True, "before": existing(before), "after": existing(after)})
         if call.wait:
-            await self._link.wait_live(after.revision, call.wait)
+            await self._link.wait_live(after.revision, call.left)
             after = await self._again(call, after)
         is_new = 201 in call.operation.answers and (before is None or before.pointer is None)
         return _response(201 if is_new else 200, after)
@@ -249,9 +255,20 @@ def record(view: View) -> dict[str, Any]:
         "status": view.status,
         "reason": view.reason,
         "served": list(view.served),
+        **_confirmation(view.finding),
         "revision": view.revision if pointer is None else pointer.revision,
         "created": None if pointer is None else write_time(pointer.created),
         "updated": None if pointer is None else write_time(pointer.updated),
+    }
+
+
+def _confirmation(found: Confirmation | None) -> dict[str, Any]:
+    """Write what is known of the names of a record."""
+    return {
+        "confirmation": None if found is None else str(found.verdict),
+        "confirmation_reason": "" if found is None else found.reason,
+        "confirmation_remarks": [] if found is None else list(found.remarks),
+        "confirmation_checked": None if found is None else write_time(found.checked),
     }
 
 

@@ -19,7 +19,9 @@ from ptrd.records.management import (
     MAX_TAGS,
     MAX_TTL,
     QUOTA,
+    Policy,
 )
+from ptrd.records.trust import Verdict
 
 Schema = dict[str, Any]
 
@@ -106,6 +108,9 @@ _WHERE: Final[Schema] = {
 
 _LABEL: Final = _of("string", "unique; 1 to 64 letters, digits, spaces within and . _ -")
 _QUOTA: Final = _of("integer", "records over all its projects", minimum=0, maximum=MAX_QUOTA, default=QUOTA)
+_POLICY: Final = _maybe(
+    "string", "whether names have to lead back; null: as configured", enum=[*map(str, Policy), None]
+)
 _ROLE: Final = _of("string", enum=list(MEMBER_ROLES))
 _PASSWORD: Final = _of("string", writeOnly=True)
 _CREDENTIAL: Final[Schema] = {
@@ -161,6 +166,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "status": _of("string", "PENDING_* until every worker has it", enum=list(STATUSES)),
             "reason": _of("string", "why it is in ERROR, or frozen"),
             "served": _list(_of("string"), "what DNS says once the change is live: its names, or the default one"),
+            "confirmation": _maybe(
+                "string", "whether its names lead back to the address; null when nobody has looked",
+                enum=[*map(str, Verdict), None],
+            ),
+            "confirmation_reason": _of("string", "why not, and what to do; empty when they do"),
+            "confirmation_remarks": _list(_of("string"), "what mail servers may distrust in a name all the same"),
+            "confirmation_checked": _maybe("string", "when that was found", format="date-time"),
             "revision": _of("integer", "of the record's last change; the ETag"),
             "created": _MAYBE_TIME,
             "updated": _MAYBE_TIME,
@@ -307,12 +319,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "name": _of("string"),
             "account_id": _of("string"),
             "disabled": _of("boolean"),
+            "policy": _POLICY,
             "created": _TIME,
         }
     ),
     "Projects": _answer({"projects": _list(_see("Project"))}),
     "ProjectCreate": _body({"name": _LABEL, "account": _of("string", "id or name")}, "name", "account"),
-    "ProjectModify": _body({"disabled": _of("boolean")}, "disabled"),
+    "ProjectModify": _body({"disabled": _of("boolean"), "policy": _POLICY}, description="One of them."),
     "ProjectEdit": _edit("Project", "the project"),
     "Credential": _answer(_CREDENTIAL, "Without its secret."),
     "Credentials": _answer({"credentials": _list(_see("Credential"))}),

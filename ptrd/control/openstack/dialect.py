@@ -16,7 +16,7 @@ from ptrd.control.openstack import errors
 from ptrd.control.openstack.errors import REQUEST_ID, UNKNOWN_FIELD
 from ptrd.control.refs import ref_of_eip
 from ptrd.control.settings import base_url
-from ptrd.control.views import KEEP
+from ptrd.control.views import KEEP, confirmation_headers
 from ptrd.records.management import DEFAULT_TTL
 from ptrd.records.values import quote
 
@@ -112,7 +112,7 @@ class OpenStackApi:
     async def _show(self, request: Request) -> Response:
         actor, _ = _scope(request)
         view = await self._cases.pointers.show(actor, _ref(request))
-        return Response(200, self._floating_ip(request, view))
+        return Response(200, self._floating_ip(request, view), confirmation_headers(view))
 
     async def _change(self, request: Request) -> Response:
         """Set, unset, or change only the TTL or the description; a body of nothing changes nothing."""
@@ -133,7 +133,7 @@ class OpenStackApi:
                 description=_or(body.get("description", KEEP), ""),
                 request_id=request.id,
             )
-        return Response(202, self._floating_ip(request, edit.after))
+        return Response(202, self._floating_ip(request, edit.after), confirmation_headers(edit.after))
 
     def _floating_ip(self, request: Request, view: View) -> dict[str, Any]:
         """Write one. A second name, and why something is in error or frozen, is said beside what Designate has."""

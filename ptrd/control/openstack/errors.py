@@ -38,6 +38,7 @@ TABLE: Final[dict[tuple[Code, str], tuple[int, str]]] = {
     (Code.FROZEN, ""): (403, "forbidden"),
     (Code.QUOTA, ""): (413, "over_quota"),
     (Code.NOT_SERVED, ""): (400, "bad_request"),
+    (Code.UNCONFIRMED, ""): (400, "bad_request"),
     (Code.STALE, ""): (409, "conflict"),
     (Code.KEY_REUSED, ""): (409, "conflict"),
     (Code.NEEDS_YES, ""): (400, "bad_request"),
