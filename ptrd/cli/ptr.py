@@ -267,9 +267,9 @@ def not_live(what: str, seconds: float, status: str) -> int:
 
 def _end(arguments: argparse.Namespace, answer: Row) -> int:
     print_change(arguments, answer, SHAPE, "address", COMPARED)
+    warn_of_names([answer["after"] or {}] if arguments.dry_run else [answer])
     if arguments.dry_run:
         return Exit.DONE
-    warn_of_names([answer])
     if arguments.wait is None:
         return Exit.DONE
     if answer["status"] == "ERROR":

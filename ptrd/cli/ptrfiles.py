@@ -190,6 +190,7 @@ def _carry_out(arguments: argparse.Namespace, api: Api, steps: list[Step]) -> bo
                 answer = _send(api, [body for _, body in chunk], {"wait": arguments.wait if is_last else None})
             except RefusedError as error:
                 _tell_faults(arguments.file, chunk, error)
+                warn_of_names(changed)
                 raise PtrdError(
                     f"{done} of {len(steps)} changes are done; import the file again for the others"
                 ) from None

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ptrd import PtrdError
 from ptrd.cli.api import Api, over_socket
 from ptrd.cli.client import UnreachableError
 from ptrd.cli.exits import Exit, complain
@@ -135,12 +136,12 @@ class _Gathering:
     def gather(self) -> bool:
         """Take what the command line means; False, with the reasons on standard error, when a file has mistakes."""
         targets = self.targets
-        zone_files = tuple(str(one) for one in targets if isinstance(one, Path) and one.suffix.lower() != ".csv")
+        zone_files = tuple(str(one) for one in targets if isinstance(one, Path) and not _is_csv(one))
         for target in targets:
             if isinstance(target, Address):
                 self.named.append(answered_here(self._config, self._zones, target))
                 self.total += 1
-            elif isinstance(target, Path) and target.suffix.lower() == ".csv":
+            elif isinstance(target, Path) and _is_csv(target):
                 count = count_lines(target)
                 if count is None:
                     return False
@@ -182,7 +183,7 @@ class _Gathering:
         api = Api(over_socket(self._config.local.path))
         try:
             self.total += api.get("ptrs", limit=1, within=format_prefix(within) if within else None)["total"]
-        except UnreachableError as error:
+        except PtrdError as error:
             complain(f"managed records are not looked at: {error}")
             return
         self.found.append(self._remember(managed_records(api, within)))
@@ -252,8 +253,11 @@ def _load_config(path: str, *, optional: bool) -> Config | None:
 def _read_target(text: str) -> Address | Prefix | Path:
     """Read an address or a prefix, or find a file. Raises UsageError."""
     path = Path(text)
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise UsageError(f"{quote(text)} can be no file: {error.strerror}") from None
     try:
         if text.count("/") == 1 and text.rpartition("/")[2].isdigit():
             return parse_prefix(text)
@@ -264,6 +268,10 @@ def _read_target(text: str) -> Address | Prefix | Path:
         if ":" in text or text.replace(".", "").replace("/", "").isdigit():  # an address was meant
             raise UsageError(str(error)) from None
         raise UsageError(f"there is no file {quote(text)}, and it is no address and no prefix either") from None
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv" and not path.is_dir()
 
 
 def _read_resolver(text: str) -> Endpoint:

@@ -52,7 +52,8 @@ def answered_here(config: Config | None, zones: Callable[[], Snapshot | None], a
         result = explain(snapshot, owner, PTR)
     lines = [line.split(maxsplit=4) for line in result["answer"]]
     names = tuple(rdata for _, _, _, rtype, rdata in lines if rtype == "PTR")
-    source = "default" if result["source"] == "default" else "record"
+    is_managed = any(line.endswith("has a managed PTR record") for line in result["why"])
+    source = "default" if result["source"] == "default" else "managed" if is_managed else "record"
     return Here(Item(address, names, source, named=True), "" if names else result["why"][-1])
 
 

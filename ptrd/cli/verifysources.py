@@ -46,7 +46,10 @@ def managed_records(api: Api, within: Prefix | None) -> Iterator[Item]:
     """Give the records that the running server manages, with what it answers for them."""
     query = {} if within is None else {"within": format_prefix(within)}
     for record in api.pages("ptrs", "records", **query):
-        yield Item(Address(*parse_address(record["address"])), tuple(record["served"]), "managed")
+        address, names = Address(*parse_address(record["address"])), tuple(record["served"])
+        frozen = f"it is frozen ({record['reason']})" if record["status"].endswith("FREEZE") else "nothing is answered"
+        why = f"{address} has no name, and mail servers refuse such an address: {frozen}"
+        yield Item(address, names, "managed", remarks=() if names else (why,))
 
 
 def zone_records(snapshot: Snapshot, within: Prefix | None, managed: Container[Address]) -> Iterator[Item]:
@@ -151,12 +154,16 @@ def _read_lines(path: Path) -> Iterator[tuple[int, Item | str]]:
                     if not set(_COLUMNS) <= set(columns):
                         yield reader.line_num, "the first line names the columns, address and names among them"
                         return
+                    if len(set(columns)) < len(columns):
+                        yield reader.line_num, "a column stands twice in the first line; write each once"
+                        return
                 elif any(row):
                     yield reader.line_num, _read_row(columns, row)
         except csv.Error as error:
             yield reader.line_num, f"this is no CSV: {error}"
         except UnicodeDecodeError:
             yield reader.line_num + 1, "this is no text in UTF-8"
+            return
     if not columns:
         yield 1, "the file is empty; its first line is address,names"
 

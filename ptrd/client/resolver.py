@@ -1,12 +1,13 @@
 """Asking resolvers for the addresses of names.
 
-Nothing that a network can do raises: silence, refusal and nonsense are outcomes.
+Nothing that a network can do raises: silence, refusal and nonsense are outcomes. Whoever has a name chooses the servers
+of its zone, so these are asked only at addresses of the Internet, and believed only about names of that zone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import dns.edns
@@ -35,9 +36,14 @@ if TYPE_CHECKING:
     _Ask = Callable[[dns.name.Name, RdataType], Awaitable["Reply"]]
 
 MAX_CHAIN: Final = 16  # aliases one after the other; resolvers go no further
-MAX_SERVERS: Final = 8  # name servers of a zone that are asked
+MAX_SERVERS: Final = 4  # name servers of a zone that are asked
+MAX_WALKS: Final = 25  # names whose zones' servers are looked for and asked, at once
+REMEMBERED: Final = 60.0  # seconds for which the servers of a zone are known
+MAX_REMEMBERED: Final = 5000  # names of which they are
 _TYPES: Final = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
+_TRANSLATED: Final = ip_network("64:ff9b::/96")  # IPv4 addresses for NAT64, private ones too (RFC 6052)
 _READ: Final = {4: IPv4Address, 6: IPv6Address}
+_AUTHORITATIVE: Final = 4  # AA, in the third byte of a message
 _NO_EDNS: Final = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP})  # what servers older than RFC 6891 say
 
 
@@ -61,7 +67,11 @@ class Named(NamedTuple):
 
 
 class Resolver:
-    """Asks several servers in turn. It belongs to one event loop; `timeout` is seconds a try."""
+    """Asks several servers in turn. It belongs to one event loop; `timeout` is seconds a try.
+
+    Sentences name the resolvers as `called`, or else each by its address. With `anywhere` the servers of zones are
+    asked wherever they are said to be.
+    """
 
     def __init__(
         self,
@@ -71,6 +81,8 @@ class Resolver:
         tries: int = 3,
         at_once: int = 200,
         authority_port: int = PORT,
+        called: str = "",
+        anywhere: bool = False,
     ) -> None:
         self.servers = tuple(servers)
         self.heard = False  # whether any server ever sent an answer, a refusal included
@@ -79,6 +91,10 @@ class Resolver:
         self._tries = tries
         self._slots = asyncio.Semaphore(at_once)
         self._authority_port = authority_port
+        self._walks = asyncio.Semaphore(MAX_WALKS)
+        self._called = called
+        self._anywhere = anywhere
+        self._known: dict[dns.name.Name, tuple[float, list[Endpoint]]] = {}  # until when, and the servers of a zone
         self._first = 0  # the server that answered last is asked first, so that a dead one costs once
         self._plain: set[Endpoint] = set()  # servers that do not take EDNS
 
@@ -88,7 +104,8 @@ class Resolver:
 
     async def authority(self, name: str, version: int) -> Found:
         """Ask the same of the servers that have the name's zone, past what a resolver remembers."""
-        return await self._follow(name, version, self._ask_authority)
+        async with self._walks:
+            return await self._follow(name, version, self._ask_authority, only_owner=True)
 
     async def names(self, address: Address) -> Named:
         """Ask for the PTR records of an address; aliases, as of RFC 2317, are the resolver's to follow."""
@@ -105,7 +122,8 @@ class Resolver:
         order = [(start + step) % len(self.servers) for step in range(len(self.servers))]
         return await self._ask_in_turn(name, rtype, [self.servers[place] for place in order], recursion=True)
 
-    async def _follow(self, name: str, version: int, ask: _Ask) -> Found:
+    async def _follow(self, name: str, version: int, ask: _Ask, *, only_owner: bool = False) -> Found:
+        """Follow aliases to their end, within an answer unless only its records of the name asked for count."""
         try:
             current = dns.name.Name([*labels_of(parse_name(name)), b""])
         except NameError_ as error:
@@ -122,7 +140,9 @@ class Resolver:
             if message is None:
                 return Found(reply.outcome, (), tuple(chain), reply.said)
             rrsets = {
-                (rrset.name, rrset.rdtype): rrset for rrset in message.answer if rrset.rdclass == dns.rdataclass.IN
+                (rrset.name, rrset.rdtype): rrset
+                for rrset in message.answer
+                if rrset.rdclass == dns.rdataclass.IN and (rrset.name == current or not only_owner)
             }
             asked = current
             while (current, rtype) not in rrsets and (current, dns.rdatatype.CNAME) in rrsets:
@@ -135,6 +155,8 @@ class Resolver:
                 numbers = sorted(int(_READ[version](rdata.address)) for rdata in rrsets[current, rtype])
                 found = tuple(Address(version, number) for number in numbers)
                 return Found(Outcome.ADDRESSES, found, tuple(chain))
+            if only_owner and current != asked:
+                continue
             if message.rcode() == dns.rcode.NXDOMAIN:  # of the last name of a chain (RFC 6604, 3)
                 return Found(Outcome.NO_NAME, (), tuple(chain))
             if current == asked or _is_denied(message, current):
@@ -148,8 +170,12 @@ class Resolver:
 
     async def _servers_of(self, name: dns.name.Name) -> list[Endpoint]:
         """Find the addresses of the servers of the deepest zone that holds a name, as the resolvers know them."""
+        now = asyncio.get_running_loop().time()
         zone = name
         while True:
+            until, servers = self._known.get(zone, (0.0, []))
+            if until > now:
+                return servers
             reply = await self.ask(zone, dns.rdatatype.NS)
             if reply.message is None:
                 return []
@@ -164,62 +190,90 @@ class Resolver:
             zone = _zone_said(reply.message, zone) or zone.parent()
         wanted = [(target.to_text(), version) for target in sorted(targets)[:MAX_SERVERS] for version in (4, 6)]
         found = await asyncio.gather(*(self.addresses(*one) for one in wanted))
-        return [Endpoint(str(address), self._authority_port) for one in found for address in one.addresses]
+        places = [address for one in found for address in one.addresses if self._anywhere or _is_public(address)]
+        servers = [Endpoint(str(address), self._authority_port) for address in places]
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known |= dict.fromkeys((name, zone), (now + REMEMBERED, servers))
+        return servers
 
     async def _ask_in_turn(
         self, name: dns.name.Name, rtype: RdataType, servers: Sequence[Endpoint], *, recursion: bool
     ) -> Reply:
         """Ask one server after the other, from the first again at the end, until one has an answer."""
         failed = silent = ""
-        async with self._slots:
-            for turn in range(self._tries):
-                server = servers[turn % len(servers)]
-                question = make_question(name, rtype, recursion=recursion, edns=server not in self._plain)
-                try:
-                    async with asyncio.timeout(self._timeout):
-                        data = await exchange(server, question)
-                except TimeoutError:
-                    silent = f"{server} did not answer within {self._timeout:g} s"
-                    continue
-                except OSError as error:
-                    silent = f"{server} cannot be asked: {error.strerror or error}"
-                    continue
+        for turn in range(max(self._tries, len(servers))):
+            server = servers[turn % len(servers)]
+            who = self._called if recursion and self._called else str(server)
+            question = make_question(name, rtype, recursion=recursion, edns=server not in self._plain)
+            useful = False
+            try:
+                async with self._slots, asyncio.timeout(self._timeout):
+                    data = await exchange(server, question)
                 self.heard = True
-                reply = self._read(data, question, server, recursion=recursion)
-                if not reply.said:
-                    if recursion:
-                        self._first = self.servers.index(server)
-                    return reply
-                failed = reply.said
+                reply = self._read(data, question, server, who, recursion=recursion)
+                useful = not reply.said
+            except TimeoutError:
+                silent = f"{who} did not answer within {self._timeout:g} s"
+                continue
+            except OSError as error:
+                silent = f"{who} cannot be asked: {error.strerror or error}"
+                continue
+            finally:  # also when who asked waits no longer
+                if recursion:
+                    self._turn_to(server, useful=useful)
+            if useful:
+                return reply
+            failed = reply.said
         if failed:
             return Reply(None, Outcome.FAILED, failed)
         self.silence = silent
         return Reply(None, Outcome.SILENT, silent)
 
-    def _read(self, data: bytes, question: Question, server: Endpoint, *, recursion: bool) -> Reply:
-        numbers = addresses_of(data, question)
+    def _turn_to(self, server: Endpoint, *, useful: bool) -> None:
+        """Begin with a server that answered the next time, and no more with one that did not."""
+        place = self.servers.index(server)
+        if useful:
+            self._first = place
+        elif self._first == place:
+            self._first = (place + 1) % len(self.servers)
+
+    def _read(self, data: bytes, question: Question, server: Endpoint, who: str, *, recursion: bool) -> Reply:
+        numbers = addresses_of(data, question) if recursion or data[2] & _AUTHORITATIVE else None
         if numbers:
             return Reply(None, numbers=tuple(numbers))
         try:
             message = dns.message.from_wire(data)
         except Exception:  # noqa: BLE001 - whatever bytes a server sends, dnspython's opinion of them ends here
-            return Reply(None, Outcome.FAILED, f"{server} sends what is no DNS message")
+            return Reply(None, Outcome.FAILED, f"{who} sends what is no DNS message")
         if message.rcode() in _NO_EDNS:
             self._plain.add(server)
-        said = _why_useless(message, server, recursion=recursion)
+        said = _why_useless(message, who, recursion=recursion)
         return Reply(None, Outcome.FAILED, said) if said else Reply(message)
 
 
-def _why_useless(message: dns.message.Message, server: Endpoint, *, recursion: bool) -> str:
+def _why_useless(message: dns.message.Message, who: str, *, recursion: bool) -> str:
     """Say why a reply answers nothing; empty when it does."""
     rcode = message.rcode()
     if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
         reasons = "; ".join(_extended(option) for option in message.options if isinstance(option, dns.edns.EDEOption))
-        return f"{server} answers {dns.rcode.to_text(rcode)}{f' ({reasons})' if reasons else ''}"
+        return f"{who} answers {dns.rcode.to_text(rcode)}{f' ({reasons})' if reasons else ''}"
     can = dns.flags.AA | dns.flags.RA if recursion else dns.flags.AA
     if rcode == dns.rcode.NOERROR and not message.answer and not message.flags & can:
-        return f"{server} {'is no resolver: it' if recursion else ''} refers to other servers instead of answering"
+        return f"{who} {'is no resolver: it' if recursion else ''} refers to other servers instead of answering"
+    if not recursion and not message.flags & dns.flags.AA:
+        return f"{who} answers without authority"
     return ""
+
+
+def _is_public(address: Address) -> bool:
+    """Tell whether an address is one of the Internet, and holds none of another network."""
+    found = ip_address(str(address))
+    if isinstance(found, IPv6Address) and (
+        found.ipv4_mapped or found.sixtofour or found.teredo or found in _TRANSLATED
+    ):
+        return False
+    return found.is_global and not found.is_multicast
 
 
 def _extended(option: dns.edns.EDEOption) -> str:

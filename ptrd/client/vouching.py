@@ -11,6 +11,7 @@ import dns.dnssec
 import dns.exception
 import dns.message
 import dns.name
+import dns.rdataset
 import dns.rrset
 from dns.dnssectypes import DSDigest
 from dns.rdatatype import DNSKEY, RRSIG
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dns.rdtypes.ANY.DNSKEY import DNSKEY as KeyData  # noqa: N811 - a class
     from dns.rdtypes.ANY.DS import DS as DsData  # noqa: N811 - a class
 
+MOST: Final = 4  # keys and signatures of one answer that are tried with each other: more cost too much (CVE-2023-50387)
 _DIGESTS: Final = frozenset((DSDigest.SHA1, DSDigest.SHA256, DSDigest.SHA384))
 
 
@@ -62,14 +64,15 @@ def _fault(message: dns.message.Message, zone: dns.name.Name, keys: dns.rrset.RR
     )
     if signatures is None:
         return "there is no signature over them"
-    tags = {dns.dnssec.key_id(key) for key in vouched}
+    tried = dns.rdataset.from_rdata_list(keys.ttl, vouched[:MOST])
+    tags = {dns.dnssec.key_id(key) for key in vouched[:MOST]}
     own = [signature for signature in signatures if signature.key_tag in tags]
     if not own:
         return f"they are signed by {_tags({signature.key_tag for signature in signatures})} only"
     faults = []
-    for signature in own:
+    for signature in own[:MOST]:
         try:
-            dns.dnssec.validate_rrsig(keys, signature, {zone: keys.to_rdataset()}, policy=dns.dnssec.allow_all_policy)
+            dns.dnssec.validate_rrsig(keys, signature, {zone: tried}, policy=dns.dnssec.allow_all_policy)
         except (dns.exception.UnsupportedAlgorithm, ImportError):
             return ""
         except dns.exception.DNSException as error:

@@ -1,26 +1,32 @@
 """Whether names lead back to the addresses that they are given to: looked at before a change, and never within it.
 
 The look is for the names that the change is to write; the transaction takes it along, and refuses names that were not
-looked at where the policy requires it. So no network is waited for while others wait for the database.
+looked at where the policy requires it. So no network is waited for while others wait for the database. A look ends with
+the client that it is for, and time in our own queue says nothing about a name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ptrd.client.confirm import confirm
 from ptrd.control.actors import Code, ControlError
+from ptrd.control.asking import AUTHORITY
 from ptrd.control.scope import check_enabled, find
+from ptrd.control.shares import Shares
 from ptrd.records.confirmation import Confirmation, sum_up
 from ptrd.records.management import Policy
 from ptrd.records.trust import Found, Outcome, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 
     from ptrd.control.actors import Actor
     from ptrd.control.asking import Asker
@@ -36,7 +42,15 @@ AT_ONCE: Final = 50  # records of one change that are looked at together
 RETRY: Final = 300.0  # seconds after which one is looked at again of which nothing is known
 KEPT: Final = 3  # intervals for which a finding counts when nobody answers any more
 _PAUSE: Final = 0.5  # seconds between two looks at names that are waited for,
-_LONGEST_PAUSE: Final = 2.0  # growing up to here
+_LONGEST_PAUSE: Final = 2.0  # growing up to here,
+_AGAIN: Final = 50  # and long enough for no more than so many names a second
+_QUEUE: Final = 20.0  # seconds for a name that has to lead back to wait for its turn
+_GLANCE: Final = 0.25  # seconds between two glances at whether the client is still there
+RECHECKS: Final = "rechecks"  # whose share of the questions looking again has
+_OPERATORS: Final = "operators"
+
+# Tells whether who sent the request that is being answered has gone away.
+client_gone: ContextVar[Callable[[], bool]] = ContextVar("client_gone", default=lambda: False)
 
 
 class Wish(NamedTuple):
@@ -61,11 +75,16 @@ class Looks:
 
     options: ConfirmOptions
     found: Mapping[Address, Confirmation] = field(default_factory=dict)
+    late: frozenset[Address] = frozenset()  # whose turn did not come
 
     def check(self, transaction: Transaction, pointer: Pointer) -> None:
         """Let pass a record with new names that its project may have. Raises ControlError."""
         if policy_of(transaction, pointer.project, self.options.policy) is not Policy.REQUIRE:
             return
+        if pointer.address in self.late:
+            raise ControlError(
+                Code.BUSY, f"too many names wait to be looked at before those of {pointer.address}; try again", "names"
+            )
         found = self.found.get(pointer.address)
         if found is None or found.names != pointer.names:
             raise ControlError(
@@ -84,6 +103,20 @@ class Looks:
         return found
 
 
+class _Look:
+    """A look that is under way for a change: what it has found, and what it could not look at in its turn."""
+
+    def __init__(self, party: str) -> None:
+        self.party = party
+        self.found: dict[Address, Confirmation] = {}
+        self.late: set[Address] = set()
+
+    def take(self, address: Address, found: Confirmation) -> None:
+        """Take a finding; that nobody answers never takes the place of an earlier one."""
+        if found.verdict is not Verdict.NO_ANSWER or address not in self.found:
+            self.found[address] = found
+
+
 class Confirmer:
     """Looks at names. `checks` counts what was found, whoever asked; `clock` gives Unix time."""
 
@@ -95,11 +128,13 @@ class Confirmer:
         self._link = link
         self._asker = asker
         self._clock = clock
+        self._shares = Shares()
 
     async def look(self, actor: Actor, wishes: Iterable[Wish], patience: float = 0.0) -> Looks:
         """Look at what a change wants to write, as far as it may and its projects' policies ask for it.
 
-        Where names are required to lead back and do not, they are looked at again for `patience` seconds.
+        Where names are required to lead back and do not, they are looked at again for `patience` seconds. Raises
+        ControlError (BUSY) when too many changes wait for that.
         """
         listed = [wish for wish in wishes if wish.names is not None]
         if not listed:
@@ -107,20 +142,39 @@ class Confirmer:
         questions = await self._link.read(lambda transaction: self._questions(transaction, actor, listed))
         strict = [question for question in questions if question.policy is Policy.REQUIRE]
         lenient = [question for question in questions if question.policy is Policy.WARN]
-        found: dict[Address, Confirmation] = {}
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._look_for_a_while(lenient, found))
-            group.create_task(self._look_until(strict, found, patience))
-        return Looks(self.options, found)
+        look = _Look(actor.project or _OPERATORS)
+        if lenient:
+            await _while_client_stays(self._look_for_a_while(lenient, look))
+        if strict:
+            with self._shares.wait(look.party):
+                await _while_client_stays(self._look_until(strict, look, patience))
+        return Looks(self.options, look.found, frozenset(look.late))
 
-    async def examine(self, address: Address, names: tuple[str, ...], *, seconds: float, ask: Ask) -> Confirmation:
-        """Look at the names of one address, for so many seconds at most."""
-        try:
-            async with asyncio.timeout(seconds):
-                findings = await confirm(address, names, ask)
-        except TimeoutError:
-            silence = Found(Outcome.SILENT, said=f"nobody answered within {seconds:g} s")
-            findings = tuple(judge(address, name, silence) for name in names)
+    async def examine(
+        self, address: Address, names: tuple[str, ...], *, ask: Ask, party: str, end: float = math.inf
+    ) -> Confirmation | None:
+        """Look at the names of one address until `end`, in the time of the loop, each for `timeout` from its turn on.
+
+        None when a turn did not come, which a party with too many questions waits for.
+        """
+        now = asyncio.get_running_loop().time
+        late = False
+
+        async def in_turn(name: str, version: int) -> Found:
+            nonlocal late
+            asked, seconds = False, 0.0
+            try:
+                async with self._shares.hold(party, min(_QUEUE, end - now())):
+                    asked, seconds = True, min(self.options.timeout, end - now())
+                    async with asyncio.timeout(seconds):
+                        return await ask(name, version)
+            except TimeoutError:
+                late = late or not asked
+                return Found(Outcome.SILENT, said=f"nobody answered within {round(seconds, 1):g} s")
+
+        findings = await confirm(address, names, in_turn)
+        if late:
+            return None
         found = sum_up(address, names, findings, self._clock())
         self.checks[found.verdict] += 1
         return found
@@ -152,42 +206,71 @@ class Confirmer:
                 found.append(Question(facts.address, names, policy))
         return found
 
-    async def _look_for_a_while(self, questions: list[Question], found: dict[Address, Confirmation]) -> None:
-        """Look at all, as far as one can within the time that a change waits for it."""
-        try:
-            async with asyncio.timeout(self.options.timeout):
-                await self._look_at_all(questions, found, self._asker.addresses, self.options.timeout)
-        except TimeoutError:
-            return  # it is looked at in the background
+    async def _look_for_a_while(self, questions: list[Question], look: _Look) -> None:
+        """Look at all within the time that a change waits for it; what was not reached then has no answer."""
+        seconds = self.options.timeout
+        end = asyncio.get_running_loop().time() + seconds
+        await self._look_at_all(questions, look, self._asker.addresses, end)
+        for address, names, _ in questions:
+            if address not in look.found:
+                silence = Found(Outcome.SILENT, said=f"there was no time to ask within {round(seconds, 1):g} s")
+                findings = [judge(address, name, silence) for name in names]
+                look.take(address, sum_up(address, names, findings, self._clock()))
+                self.checks[Verdict.NO_ANSWER] += 1
 
-    async def _look_until(self, questions: list[Question], found: dict[Address, Confirmation], patience: float) -> None:
+    async def _look_until(self, questions: list[Question], look: _Look, patience: float) -> None:
         """Look at all, and again at what does not lead back until it does or patience ends."""
         loop = asyncio.get_running_loop()
         end, pause = loop.time() + patience, _PAUSE
-        await self._look_at_all(questions, found, self._asker.addresses, self.options.timeout)
+        await self._look_at_all(questions, look, self._asker.addresses)
+        look.late.update(question.address for question in questions if question.address not in look.found)
         while True:
-            questions = [one for one in questions if found[one.address].verdict is not Verdict.CONFIRMED]
-            left = end - loop.time()
-            if not questions or left <= 0:
+            questions = [
+                question
+                for question in questions
+                if question.address in look.found and look.found[question.address].verdict is not Verdict.CONFIRMED
+            ]
+            spare = end - loop.time() - _PAUSE  # less than that is no look
+            if not questions or look.late or spare <= 0:
                 return
-            await asyncio.sleep(min(pause, left))
+            await asyncio.sleep(min(max(pause, sum(len(question.names) for question in questions) / _AGAIN), spare))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-            seconds = min(self.options.timeout, max(end - loop.time(), _PAUSE))
             # Resolvers remember that there was nothing; the zone's own servers know what was written a moment ago.
-            await self._look_at_all(questions, found, self._asker.afresh, seconds)
+            seconds = min(self.options.timeout, max(end - loop.time(), _PAUSE))
+            ask = partial(self._asker.afresh, patience=min(AUTHORITY, seconds / 2))
+            await self._look_at_all(questions, look, ask, end)
 
-    async def _look_at_all(
-        self, questions: list[Question], found: dict[Address, Confirmation], ask: Ask, seconds: float
-    ) -> None:
+    async def _look_at_all(self, questions: list[Question], look: _Look, ask: Ask, end: float = math.inf) -> None:
+        """Look at what one can until `end`, in the time of the loop."""
         waiting = iter(questions)
+        now = asyncio.get_running_loop().time
 
         async def work(waiting: Iterator[Question]) -> None:
             for address, names, _ in waiting:
-                found[address] = await self.examine(address, names, seconds=seconds, ask=ask)
+                if now() >= end:
+                    return
+                found = await self.examine(address, names, ask=ask, party=look.party, end=end)
+                if found is not None:
+                    look.take(address, found)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(questions))):
                 group.create_task(work(waiting))
+
+
+async def _while_client_stays(work: Coroutine[None, None, None]) -> None:
+    """Do some looking, which changes nothing, for as long as who wants it is there. Raises ControlError."""
+    gone = client_gone.get()
+    looking = asyncio.ensure_future(work)
+    try:
+        while not looking.done():
+            await asyncio.wait({looking}, timeout=_GLANCE)
+            if gone():
+                raise ControlError(Code.BUSY, "who asked has gone away; nothing was changed")
+        looking.result()
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 def policy_of(transaction: Transaction, project: str, policy: Policy) -> Policy:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from ptrd.control.actors import Code, ControlError
 from ptrd.control.api import FAILED, max_body, new_id, split_target
+from ptrd.control.confirmation import client_gone
 from ptrd.control.exchange import Request
 from ptrd.records.access import ALLOW, REFUSE, AccessList, rule_of
 from ptrd.records.model import Prefix
@@ -72,6 +73,7 @@ class Edge:
     async def answer(self, sent: web.BaseRequest, is_whole: Callable[[], None]) -> web.Response:
         """Answer a request of the API; `is_whole` is called when all of it has been read."""
         request = read_head(sent, self._trusted)
+        client_gone.set(lambda: sent.transport is None)
         unread = True
         try:
             _check(request)

@@ -1,7 +1,8 @@
 """Names that were looked at are looked at again, gently, as long as somebody's policy asks for it.
 
-What nobody has looked at comes first, then what waits longest. At most so many looks begin in a second; what they find
-is written together once a second, beside the changes and as one of them. While nothing is due, nothing is read.
+What nobody has looked at comes first, then what waits longest; what was found for a policy that is off by now is
+forgotten. At most so many looks begin in a second; what they find is written together once a second, beside the changes
+and as one of them. While nothing is due, nothing is read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ptrd import PtrdError
 from ptrd.control.actors import Actor, Role
 from ptrd.control.asking import Asker, resolver_maker
-from ptrd.control.confirmation import KEPT, Confirmer, next_look
+from ptrd.control.confirmation import KEPT, RECHECKS, Confirmer, next_look
 from ptrd.records.confirmation import UNCHECKED, renew
 from ptrd.records.trust import Verdict
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 TICK: Final = 1.0  # seconds between two rounds
 MAX_OPEN: Final = 1000  # looks that may be waiting for answers
+FORGOTTEN: Final = 1000  # findings that are forgotten in a round, when a policy has become off
 _SERVER: Final = Actor("server", Role.OPERATOR)
 
 log = logging.getLogger("ptrd")
@@ -76,6 +78,8 @@ class Rechecks:
                     await self.tick()
                 except PtrdError as error:  # a full disk; it is tried again
                     log.error("names cannot be looked at again: %s", error)  # noqa: TRY400 - a sentence
+                except Exception:
+                    log.exception("names cannot be looked at again")
                 await asyncio.sleep(TICK)
         finally:
             for task in self._open.values():
@@ -99,12 +103,20 @@ class Rechecks:
         options = self._confirmer.options
         room = min(options.rate, MAX_OPEN - len(self._open))
 
-        def read(transaction: Transaction) -> tuple[list[DueFinding], float | None, dict[str, int]]:
-            due = transaction.due_findings(options.policy, now, room + len(self._open)) if room > 0 else []
-            return due, transaction.next_due(options.policy), transaction.count_findings(options.policy)
+        def read(transaction: Transaction) -> tuple[list[DueFinding], float | None, dict[str, int], bool]:
+            policy = options.policy
+            due = transaction.due_findings(policy, now, room + len(self._open)) if room > 0 else []
+            outdated = transaction.has_outdated_findings(policy)
+            return due, transaction.next_due(policy), transaction.count_findings(policy), outdated
 
-        due, self._due, self.counts = await self._link.read(read)
-        self._seen = revision
+        due, self._due, self.counts, outdated = await self._link.read(read)
+        if outdated:  # or they would be shown for ever, as nobody renews them
+            await self._link.change(
+                lambda transaction: transaction.forget_findings(options.policy, FORGOTTEN),
+                actor=_SERVER,
+                request_id="",
+            )
+        self._seen = -1 if outdated else revision  # there may be more of them
         fresh = [one for one in due if one.address not in self._open][:room]
         for number, one in enumerate(fresh):
             self._open[one.address] = asyncio.create_task(self._look(one, number / options.rate))
@@ -113,14 +125,15 @@ class Rechecks:
         await asyncio.sleep(delay)
         confirmer = self._confirmer
         try:
-            found = await confirmer.examine(
-                one.address, one.names, seconds=confirmer.options.timeout, ask=confirmer.ask
-            )
+            found = await confirmer.examine(one.address, one.names, ask=confirmer.ask, party=RECHECKS)
         except Exception:
             log.exception("the names of %s could not be looked at", one.address)
             self._open.pop(one.address, None)  # so that it is tried again
             return
-        self._done.append((one, found))
+        if found is None:
+            self._open.pop(one.address, None)  # its turn did not come, and will
+        else:
+            self._done.append((one, found))
 
     def _write(self, transaction: Transaction, done: list[tuple[DueFinding, Confirmation]]) -> None:
         options = self._confirmer.options

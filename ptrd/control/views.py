@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ptrd.records.management import Address, Eip, Freeze, Pointer, Tag
 
 REMOVALS: Final = frozenset({"resetPTRRecord", "deletePtrRecord"})  # actions that take a record away
+MAX_HEADER: Final = 300  # characters of what a header says of a record's names; proxies refuse long ones
 
 
 class Keep(Enum):
@@ -131,6 +132,8 @@ def confirmation_headers(view: View) -> dict[str, str]:
     if view.pointer is None or found is None:
         return {}
     text = "; ".join(filter(None, (str(found.verdict), found.reason)))
+    if len(text) > MAX_HEADER:
+        text = f"{text[: MAX_HEADER - 3]}..."
     return {"X-Ptrd-Confirmation": "".join(char if " " <= char <= "~" else "?" for char in text)}
 
 

@@ -162,6 +162,12 @@ class Transaction(CredentialRows, Protocol):
     def next_due(self, policy: Policy) -> float | None:
         """Give when the next look is due."""
 
+    def has_outdated_findings(self, policy: Policy) -> bool:
+        """Tell whether there are findings of projects whose policy is off by now."""
+
+    def forget_findings(self, policy: Policy, limit: int) -> None:
+        """Forget so many findings of projects whose policy is off."""
+
     def count_findings(self, policy: Policy) -> dict[str, int]:
         """Count pointers by what was found, where there is a policy."""
 

@@ -8,7 +8,7 @@ takes no revision and no row of the journal. How many there are of each verdict 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.records.confirmation import UNCHECKED, Confirmation
 from ptrd.records.trust import Verdict
@@ -110,20 +110,23 @@ class FindingTables(Tables):
             now,
             limit,
         )  # fmt: skip - as they stand in the question
-        found = []
-        for project, _ in projects.fetchall():
+        found: list[Any] = []
+        for project, first in projects.fetchall():
+            if len(found) >= limit and first >= found[-1][0]:
+                break  # all others are due later
             found += self.rows(
                 "SELECT due, version, address, names, verdict, sentence, remarks, checked, note FROM findings"
                 " JOIN pointers USING (version, address) WHERE findings.project = ? AND due <= ?"
                 " ORDER BY due LIMIT ?",
                 project,
-                now,
+                found[-1][0] if len(found) >= limit else now,
                 limit,
             ).fetchall()  # fmt: skip - as they stand in the question
-        found.sort(key=lambda row: row[:3])
+            found.sort(key=lambda row: row[:3])
+            del found[limit:]
         return [
             DueFinding(unpack(version, number), tuple(json.loads(row[0])), _confirmation(*row))
-            for _, version, number, *row in found[:limit]
+            for _, version, number, *row in found
         ]
 
     def next_due(self, policy: Policy) -> float | None:
@@ -134,6 +137,25 @@ class FindingTables(Tables):
             str(policy),
         )
         return None if row is None or row[0] is None else float(row[0])
+
+    def has_outdated_findings(self, policy: Policy) -> bool:
+        """Tell whether there are findings of projects whose policy is off by now."""
+        row = self.row(
+            "SELECT 1 FROM finding_counts JOIN projects ON projects.id = project"
+            " WHERE coalesce(policy, ?) = 'off' AND verdict <> 'unchecked' AND findings > 0 LIMIT 1",
+            str(policy),
+        )
+        return row is not None
+
+    def forget_findings(self, policy: Policy, limit: int) -> None:
+        """Forget so many findings of projects whose policy is off: nobody renews them."""
+        self.run(
+            "UPDATE findings SET verdict = 'unchecked', sentence = '', remarks = '[]', note = '', checked = 0, due = 0"
+            " WHERE (version, address) IN (SELECT version, address FROM findings JOIN projects ON projects.id = project"
+            " WHERE coalesce(policy, ?) = 'off' AND verdict <> 'unchecked' LIMIT ?)",
+            str(policy),
+            limit,
+        )
 
     def count_findings(self, policy: Policy) -> dict[str, int]:
         """Count the pointers of projects with a policy other than off, by verdict, and those that are unchecked."""

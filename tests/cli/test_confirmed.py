@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -209,3 +212,47 @@ def test_the_other_dialects_tell_in_a_header(server, resolver):
         status, _, body = ask(server, token, "PATCH", path, {"ptrdname": "none.example.org."})
         assert status == 400 and "none.example.org. does not exist" in body["message"]
     assert name_of(server, 9) == "192-0-2-9.dyn.example.net."
+
+
+def test_one_projects_names_hold_up_nobody_else(server, resolver):
+    """Six bulks of 600 names that nobody answers, whose clients have gone, end; another project's name is confirmed."""
+    api(server, "DELETE", "eips/north/net")
+    api(server, "PATCH", "accounts/acme", {"quota": 1000})
+    api(server, "POST", "projects", {"name": "rival", "account": "acme"})
+    tokens = {}
+    for name, prefix in (("shop", "192.0.2.0/25"), ("rival", "192.0.2.128/25")):
+        api(server, "POST", "eips", {"address": prefix, "id": name, "region": "north", "project": name})
+        api(server, "PATCH", f"projects/{name}", {"policy": "require"})
+        tokens[name] = api(server, "POST", "tokens", {"project": name})["secret"]
+    for host in range(600):
+        resolver.tell_by(f"s{host}.example.org.", lambda _query, _way: [])
+    resolver.tell("good.example.org.", "good.example.org. 60 IN A 192.0.2.200", rtype="A")
+    operations = [
+        {
+            "op": "set",
+            "address": f"192.0.2.{one + 1}",
+            "names": [f"s{10 * one + host}.example.org" for host in range(10)],
+        }
+        for one in range(60)
+    ]
+    data = json.dumps({"operations": operations}).encode()
+    head = f"POST /api/v1/ptrs:bulk?wait=60 HTTP/1.1\r\nHost: localhost\r\nX-Auth-Token: {tokens['shop']}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.http_port), 10))
+            client.sendall(head.encode() + data)
+        until(lambda: len(resolver.asked) >= 50)
+        body = {"address": "192.0.2.200", "names": ["good.example.org"]}
+        status, _, record = ask(server, tokens["rival"], "POST", "/api/v1/ptrs", body)
+        assert (status, record["confirmation"]) == (201, "confirmed")
+    asked = []
+
+    def is_quiet():
+        asked.append(sum(name.startswith("s") for name, _, _ in resolver.asked))
+        time.sleep(2.5)  # longer than a try, after which the same question would come again
+        return len(asked) > 1 and asked[-1] == asked[-2]
+
+    until(is_quiet, 30)
+    assert asked[-1] < 600
+    assert api(server, "GET", "ptrs")["total"] == 1

@@ -281,29 +281,33 @@ def test_only_so_many_are_asked_at_once(server, monkeypatch):
     assert max(counts) == 4
 
 
-def test_the_servers_of_the_zone_are_asked_past_a_cache(server):
-    """The zone's own servers are found through the resolver and asked without recursion."""
-    server.tell("new.example.", rcode="NXDOMAIN", authority=[SOA])
-    server.tell("example.", "example. 60 IN NS ns.example.", rtype="NS")
-    server.tell("ns.example.", "ns.example. 60 IN A 127.0.0.1", rtype="A")
-    server.tell("ns.example.", rtype="AAAA", authority=[SOA])
-    with FakeDns() as own:
-        own.tell("new.example.", "new.example. 60 IN A 192.0.2.10", flags="QR AA")
-        port = own.endpoint.port
-        assert ask([server], "new.example.").outcome is Outcome.NO_NAME
-        found = ask([server], "new.example.", authority=True, authority_port=port)
-        assert found == (Outcome.ADDRESSES, addresses("192.0.2.10"), (), "")
-        assert own.asked == [("new.example.", "A", "udp")]
-        own.tell("new.example.", authority=["new.example. 60 IN NS elsewhere.example."], flags="QR")
-        found = ask([server], "new.example.", authority=True, authority_port=port)
-        assert found.said.endswith(" refers to other servers instead of answering")
+def test_a_live_resolver_behind_dead_ones_is_found(server):
+    """All servers are tried, however many are silent before one, and a caller that waits less leaves them behind."""
+    server.tell("mail.example.", "mail.example. 60 IN A 192.0.2.10")
+    with FakeDns() as dead:
+        dead.tell_by("mail.example.", lambda _query, _way: [])
+        servers = [Endpoint(host, dead.endpoint.port) for host in ("127.0.0.1", "127.0.0.1", "127.0.0.1")]
+        found = ask([*servers, server], "mail.example.", timeout=0.05)
+        assert found.addresses == addresses("192.0.2.10") and dead.count("mail.example.") == 3
+
+        async def impatient():
+            resolver = Resolver([dead.endpoint, server.endpoint], timeout=60.0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await resolver.addresses("mail.example.", 4)
+            return await resolver.addresses("mail.example.", 4)
+
+        assert asyncio.run(impatient()).addresses == addresses("192.0.2.10")
 
 
-def test_a_zone_without_servers(server):
-    """When no server of a zone can be found the outcome says so."""
-    server.tell(".", authority=[". 300 IN SOA ns. hostmaster. 1 3600 600 86400 300"])
-    found = ask([server], "mail.example.", authority=True)
-    assert found == (Outcome.FAILED, (), (), "no name server of the zone of mail.example. could be found")
+def test_tenants_need_not_know_the_resolvers(server):
+    """What the servers are called stands in the sentences in place of their addresses."""
+    server.tell("mail.example.", rcode="SERVFAIL")
+    server.tell_by("slow.example.", lambda _query, _way: [])
+    options = {"called": "the resolver", "timeout": 0.05}
+    assert ask([server], "mail.example.", **options).said == "the resolver answers SERVFAIL"
+    assert ask([server], "slow.example.", **options).said == "the resolver did not answer within 0.05 s"
+    assert ask([Endpoint("127.0.0.1", free_port())], "slow.example.", **options).said.startswith("the resolver cannot")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -97,14 +97,17 @@ class Echo:
 
 
 class Site:
-    """The server. `tls` are certificate files, `has_api` may be false; `options` are those of HttpOptions."""
+    """The server. `tls` are certificate files, `has_api` may be false; `options` are those of HttpOptions.
 
-    def __init__(self, folder, host="127.0.0.1", *, tls=None, has_api=True, **options):
+    `confirmer` makes what looks at names, of the link.
+    """
+
+    def __init__(self, folder, host="127.0.0.1", *, tls=None, has_api=True, confirmer=None, **options):
         registry = CollectorRegistry()
         Gauge("ptrd_answer", "The answer.", registry=registry).set(42)
         self.link = FakeLink(folder)
         vault = Vault([bytes(32)], "the test")
-        self.cases = make_cases(self.link, vault)
+        self.cases = make_cases(self.link, vault, confirmer=None if confirmer is None else confirmer(self.link))
         settings = ApiSettings()
         authenticator, repeats = Authenticator(self.cases.credentials.logins), Repeats(self.link, vault)
         huawei, self.echo = HuaweiApi(self.cases, settings), Echo()

@@ -74,11 +74,61 @@ def test_an_alias_out_of_our_zones_goes_on_elsewhere():
 
 
 @pytest.mark.parametrize("fresh", [None, Found(Outcome.SILENT), Found(Outcome.FAILED)])
-def test_a_network_that_lets_resolvers_out_only(fresh, monkeypatch):
-    """Where a zone's own servers do not answer, asking afresh is asking the resolver."""
-    monkeypatch.setattr(asking, "_AUTHORITY", 0.05)
-    asker = Asker(lambda: None, lambda: Two(fresh))
-    assert ask(asker, "mail.example.org.", afresh=True) == OLD
+def test_a_network_that_lets_resolvers_out_only(fresh):
+    """Where a zone's own servers do not answer in time, the resolver's word counts, which was asked beside them."""
+    resolver = Two(fresh)
+    asker = Asker(lambda: None, lambda: resolver)
+
+    async def impatient():
+        asking = asyncio.create_task(asker.afresh("mail.example.org.", 4, 0.05))
+        await asyncio.sleep(0)  # the task begins,
+        await asyncio.sleep(0)  # and so does the resolver's
+        assert resolver.asked == ["mail.example.org."]
+        return await asking
+
+    assert asyncio.run(impatient()) == OLD
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_an_alias_of_others_into_our_zones(afresh):
+    """What an alias leads to in a zone of ours is said by that zone, whatever resolvers remember of it."""
+
+    class Stale(Two):
+        async def addresses(self, name, _version):
+            end = {"a": "mail", "b": "none", "c": "away"}[name[0]]
+            return Found(Outcome.ADDRESSES, (address("192.0.2.99"),), ("x.example.org.", f"{end}.example.net."))
+
+        async def authority(self, name, version):
+            return await self.addresses(name, version)
+
+    asker = Asker(lambda: WORLD, lambda: Stale(NEW))
+    found = ask(asker, "a.example.org.", afresh=afresh)
+    assert found == Found(Outcome.ADDRESSES, (address("192.0.2.1"),), ("x.example.org.", "mail.example.net."))
+    found = ask(asker, "b.example.org.", afresh=afresh)
+    assert found == Found(Outcome.NO_NAME, (), ("x.example.org.", "none.example.net."))
+    found = ask(asker, "c.example.org.", afresh=afresh)  # and out again, to what only others know
+    assert found.addresses == (address("192.0.2.99"),)
+
+
+def test_the_machines_resolvers_may_change(monkeypatch):
+    """After silence the machine's resolvers are read again; while they are the same, so is what asks them."""
+    servers = [Endpoint("127.0.0.1", 5301)]
+    monkeypatch.setattr(asking, "system_resolvers", lambda: tuple(servers))
+    make = resolver_maker(())
+    first = make()
+    assert make() is first
+    servers[:] = [Endpoint("127.0.0.1", 5302)]
+    asker = Asker(lambda: None, make)
+    assert tuple(make().servers) == (Endpoint("127.0.0.1", 5302),)
+
+    class Silent(Two):
+        async def addresses(self, _name, _version):
+            return Found(Outcome.SILENT)
+
+    given = [Silent(NEW), Two(NEW)]
+    asker = Asker(lambda: None, lambda: given.pop(0))
+    assert ask(asker, "mail.example.org.").outcome is Outcome.SILENT
+    assert ask(asker, "mail.example.org.") == ask(asker, "mail.example.org.") == OLD
 
 
 def test_without_a_resolver_nothing_is_known():

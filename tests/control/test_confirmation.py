@@ -136,12 +136,19 @@ def test_a_record_is_confirmed_when_all_its_names_are(confirmed):
 
 
 def test_warn_waits_only_so_long(confirmed):
-    """A resolver that says nothing holds a change up for `timeout`; the record is made, and is unchecked."""
-    work = confirmed(Policy.WARN, timeout=0.05)
+    """A resolver that says nothing holds a change up for `timeout`; the record is made, and says so."""
+    work = confirmed(Policy.WARN, timeout=0.3)
     work.resolver.silent = {"slow.example.com."}
     edit = work.do(work.set(work.shop, ONE, "slow.example.com"))
-    assert edit.after.finding is None and work.link.says(ONE) == ("slow.example.com.",)
-    assert work.resolver.open == 0
+    found = edit.after.finding
+    assert found.verdict is Verdict.NO_ANSWER and "nobody answered within 0.3 s" in found.reason
+    assert work.show(work.shop, ONE).finding == found and work.link.says(ONE) == ("slow.example.com.",)
+    assert work.resolver.open == 0 and work.confirmer.checks == {"no_answer": 1}
+    work.do(work.cases.inventory.set_quota(OPERATOR, "shop-account", 1000, request_id="req-0"))
+    operations = [("set", f"2001:db8:1::{number:x}", "slow.example.com") for number in range(1, 121)]
+    edits = work.do(work.bulk(work.shop, *operations))
+    assert {edit.after.finding.verdict for edit in edits} == {Verdict.NO_ANSWER}
+    assert "there was no time to ask" in edits[-1].after.finding.reason and work.confirmer.checks["no_answer"] == 121
 
 
 def test_require_refuses_before_anything_is_written(confirmed):
@@ -163,7 +170,7 @@ def test_require_refuses_when_nobody_answers(confirmed):
     work = confirmed(Policy.REQUIRE, timeout=0.05)
     work.resolver.silent = {"slow.example.com."}
     error = work.refused(work.set(work.shop, ONE, "slow.example.com"))
-    assert error.code is Code.UNCONFIRMED and "nobody answered within 0.05 s" in str(error)
+    assert error.code is Code.UNCONFIRMED and "nobody answered within 0.1 s" in str(error)
     assert work.resolver.open == 0
 
 
@@ -222,7 +229,7 @@ def test_with_patience_it_is_tried_again(confirmed):
 
     work.resolver.before = publish
     edit = work.do(work.set(work.shop, ONE, "new.example.com", patience=30.0))
-    assert edit.after.finding.verdict is Verdict.CONFIRMED and len(work.resolver.asked) == 2
+    assert edit.after.finding.verdict is Verdict.CONFIRMED and len(work.resolver.asked) == 3
     work.resolver.before = lambda: None
     error = work.refused(work.set(work.shop, TWO, "never.example.com", patience=0.6))
     assert error.code is Code.UNCONFIRMED and work.resolver.asked.count("never.example.com.") >= 2
@@ -291,8 +298,23 @@ def test_names_that_changed_meanwhile_are_not_written_unseen(confirmed):
 
     work.resolver.silent = {"slow.example.com."}
     error = work.do(strict_meanwhile())
-    assert error.code is Code.BUSY and "try again" in str(error)
-    assert work.show(work.shop, TWO).pointer is None
+    assert error.code is Code.UNCONFIRMED and work.show(work.shop, TWO).pointer is None
+
+    async def renamed_meanwhile():
+        work.resolver.before = lambda: None
+        looking = asyncio.create_task(work.bulk(work.shop, ("set", ONE, "good.example.com"), ("set", TWO, "slow.org")))
+        await work.resolver.reached.wait()
+        await work.cases.inventory.set_policy(OPERATOR, "shop", None, request_id="req-0")
+        await work.set(work.shop, ONE, "other.example.com")
+        await work.cases.inventory.set_policy(OPERATOR, "shop", Policy.REQUIRE, request_id="req-0")
+        with pytest.raises(BulkError) as caught:
+            await looking
+        return [str(one.code) for _, one in caught.value.problems]
+
+    work.policy(Policy.WARN)
+    work.resolver.silent = {"slow.org."}
+    work.resolver.reached.clear()
+    assert work.do(renamed_meanwhile()) == ["busy", "unconfirmed"]
 
 
 def test_no_network_within_a_transaction(confirmed):

@@ -9,6 +9,7 @@ import pytest
 from ptrd.control.rechecks import Rechecks
 from ptrd.records.management import Policy
 from ptrd.records.trust import Verdict
+from ptrd.store.database import PointerQuery
 from tests.control.fakelink import OPERATOR
 from tests.control.test_confirmation import ONE, OTHER, SIX, TWO, Confirmed, confirmed  # noqa: F401 - a fixture
 
@@ -206,6 +207,55 @@ def test_an_end_leaves_nothing_running(again):
 
     work.do(end())
     assert work.resolver.open == 0
+
+
+def test_a_fault_of_a_round_ends_nothing(again, caplog, monkeypatch):
+    """Whatever goes wrong in one round is logged, and the next one begins nevertheless."""
+    all_ = again(Policy.OFF)
+    work = all_.work
+    monkeypatch.setattr("ptrd.control.rechecks.TICK", 0.01)
+    rounds = []
+    enough = asyncio.Event()
+
+    async def fail():
+        rounds.append(1)
+        if len(rounds) == 3:
+            enough.set()
+        raise RuntimeError("a defect")
+
+    async def go_on():
+        running = asyncio.create_task(all_.rechecks.run())
+        async with asyncio.timeout(20):
+            await enough.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    monkeypatch.setattr(all_.rechecks, "tick", fail)
+    work.do(go_on())
+    assert "names cannot be looked at again" in caplog.text and "a defect" in caplog.text
+
+
+def test_what_was_found_for_a_policy_is_forgotten_with_it(again, monkeypatch):
+    """When a policy becomes off, its records are unchecked again, a few in each round, and those of others are not."""
+    monkeypatch.setattr("ptrd.control.rechecks.FORGOTTEN", 1)
+    all_ = again()
+    work = all_.work
+    for actor, text in ((work.shop, ONE), (work.shop, TWO), (work.rival, OTHER)):
+        work.do(work.set(actor, text, "none.example.com"))
+    revision = work.link.revision
+    work.policy(Policy.OFF)
+    all_.round()
+    all_.round()
+    assert [all_.verdict(text) for text in (ONE, TWO, OTHER)] == [None, None, "no_name"]
+    assert work.link.revision == revision + 1
+    listed = work.do(work.cases.pointers.find(OPERATOR, PointerQuery(confirmation="unconfirmed")))
+    assert [str(view.address) for view in listed.items] == [OTHER]
+    before = all_.reads
+    all_.round()
+    assert all_.reads == before
+    work.policy(Policy.WARN)
+    all_.round()
+    assert all_.verdict(ONE) == "no_name"
 
 
 def test_a_fault_of_a_look_is_logged_and_tried_again(again, caplog):
