@@ -11,7 +11,7 @@ from ptrd.snapshot.segment import compile_segment
 from ptrd.store.zonefile import load_zone_file
 
 
-def build(*texts, serials=None, now=1_700_000_000.0, revision=1):
+def build(*texts, serials=None, now=1_700_000_000.0, revision=1, keys=None):
     """Compile zone files, given as text, to a BuiltImage; whatever is wrong in one of them fails the test."""
     segments = []
     for number, text in enumerate(texts):
@@ -20,7 +20,7 @@ def build(*texts, serials=None, now=1_700_000_000.0, revision=1):
         assert not errors, "\n".join(errors)
         source = Input(f"zones/{number}.yaml", len(text), 1, 1, number)
         segments.append((source, compile_segment(source.path, zones)))
-    return build_image(segments, serials or {}, b"", revision, now)
+    return build_image(segments, serials or {}, b"", revision, now, keys)
 
 
 def serve(*texts, **options):

@@ -11,15 +11,17 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from ptrd import PtrdError
 from ptrd.control.batch import Batch
+from ptrd.control.histories import go_on
 from ptrd.control.repeats import remembering
 from ptrd.engine.placement import names_without, placement
 from ptrd.records.changes import Change, Entry
 from ptrd.records.management import Address
 from ptrd.snapshot.serials import is_newer
+from ptrd.snapshot.steps import Histories
 from ptrd.store.database import Committed
 from ptrd.wire.names import format_name, parse_name
 
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
 
     from ptrd.control.actors import Actor
     from ptrd.control.batch import Queued
+    from ptrd.control.differences import Differing
     from ptrd.records.management import Pointer
     from ptrd.snapshot.view import Snapshot
     from ptrd.store.database import Database, Transaction
 
 
 T = TypeVar("T")
+Apply: TypeAlias = "Callable[[Entry], Awaitable[None]]"
 
 BATCH: Final = 64  # changes that are flushed to the disk together
 
@@ -42,9 +46,12 @@ log = logging.getLogger("ptrd")
 
 
 class Link:
-    """The link. `apply` has every worker serve an entry, and returns when they do."""
+    """The link. `apply` has every worker serve an entry; of zones `most_steps` are kept, going on from `histories`."""
 
-    def __init__(self, database: Database, apply: Callable[[Entry], Awaitable[None]]) -> None:
+    def __init__(
+        self, database: Database, apply: Apply, most_steps: int = 0, histories: Histories | None = None
+    ) -> None:
+        self._most_steps, self._remembered = most_steps, histories or Histories()
         self._database = database
         self._apply = apply
         self._order = asyncio.Lock()
@@ -60,6 +67,8 @@ class Link:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._troubles: dict[Address, str] = {}
         self._queue: list[Queued] = []
+        # Told of the serials that every worker serves from now on; with True there may be other zones than before.
+        self.moved: Callable[[Mapping[bytes, int], bool], None] = lambda _serials, _published: None
         self.orphans = ""  # a sentence about records that the zones of now do not answer with
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -168,14 +177,18 @@ class Link:
         self,
         base: Snapshot,
         changed: Iterable[tuple[str, int | None, int]],
-        spread: Callable[[Entry], Awaitable[None]],
+        spread: Apply,
         *,
         fresh: bool,
+        differing: Differing | None = None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> int:
         """Make an image live with all managed records over it, and give the revision; `spread` does so at the workers.
 
         `changed` lists the zones whose serial the image moved; `fresh` says that it is new, which is a row of the
-        journal. Changes wait for the commit, and go on as soon as the workers have been told.
+        journal. Changes wait for the commit, and go on as soon as the workers have been told. `base` gets the zones'
+        histories, for which `differing` says where the zone files are not those of now; `prepare` is called in a
+        thread when it has them, and `spread` then.
         """
         async with self._order:
             if not fresh and base.revision > self._newest:
@@ -199,6 +212,10 @@ class Link:
             self._newest = entry.revision
             self._serials |= serials
             self._recent = []
+            if self._most_steps:
+                before = self._base, self._snapshot
+                await asyncio.to_thread(go_on, base, entry, before, differing, self._remembered, self._most_steps)
+                await asyncio.to_thread(prepare)
             spreading = asyncio.ensure_future(spread(entry))
             await asyncio.sleep(0)  # the workers are told before they are told of anything newer
         try:
@@ -208,6 +225,7 @@ class Link:
             self._recent = None
             raise
         self._take(base, entry)
+        self.moved({zone: serial for zone, (_, serial) in moved.items()}, True)  # noqa: FBT003 - a callback's
         return entry.revision
 
     async def note_failure(self) -> None:
@@ -298,6 +316,7 @@ class Link:
             self._troubles |= dict.fromkeys(addresses, str(error))
         else:
             self._served = max(self._served, entry.revision)
+            self.moved(entry.serials, False)  # noqa: FBT003 - a callback's
             for address in addresses if self._troubles else ():
                 self._troubles.pop(address, None)
         self._pending.discard(first)
@@ -313,7 +332,7 @@ class Link:
         later, self._recent = self._recent or [], None
         self._base = base
         self._troubles.clear()
-        snapshot = base.with_overlay(entry.changes, entry.revision, entry.serials)
+        snapshot = base.with_overlay(entry.changes, entry.revision, entry.serials, past=True)
         for recent in later:
             snapshot = snapshot.with_overlay(recent.changes, recent.revision, recent.serials)
         self._snapshot = snapshot

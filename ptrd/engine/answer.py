@@ -10,10 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ptrd.records.access import ALLOW, DROP
+from ptrd.records.access import ABSENT, ALLOW, DROP
 from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT, NODE_OCCLUDED
 from ptrd.wire.names import MAX_NAME, is_below, offsets_of, sort_key
-from ptrd.wire.rrtypes import AAAA, ANY, CNAME, DNAME, DS, NOERROR, NS, NXDOMAIN, PTR, REFUSED, YXDOMAIN, A
+from ptrd.wire.rrtypes import AAAA, ANY, CNAME, DNAME, DS, NOERROR, NS, NXDOMAIN, PTR, REFUSED, SERVFAIL, YXDOMAIN, A
 from ptrd.wire.writer import AA, RRset, split_records, write_record
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Answer(NamedTuple):
 
 _REFUSED: Final = Answer(REFUSED, 0, NO_ZONE, ())
 _PROHIBITED: Final = Answer(REFUSED, 0, PROHIBITED, ())
+_ABSENT: Final = Answer(SERVFAIL, 0, ERROR, ())  # a zone whose primaries have told us nothing, or not for too long
 _DROPPED: Final = Answer(REFUSED, 0, IGNORED, ())
 
 
@@ -83,7 +84,9 @@ def answer(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int, 
     if zone is None:
         return _REFUSED
     if zone.access is not None:
-        verdict = _verdict(zone, client)
+        verdict = verdict_on(zone, client)
+        if verdict == ABSENT:
+            return _ABSENT
         if verdict != ALLOW:
             return _DROPPED if verdict == DROP else _PROHIBITED
     found = _find(snapshot, zone, name, offsets, qtype, None)
@@ -108,7 +111,7 @@ def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int, client: 
         seen.add(target)
         offsets = offsets_of(target)
         zone = _zone_for(snapshot, target, offsets, qtype)
-        if zone is None or _verdict(zone, client) != ALLOW:
+        if zone is None or verdict_on(zone, client) != ALLOW:
             break
         found = _find(snapshot, zone, target, offsets, qtype, target)
         rrsets += found.answer
@@ -118,9 +121,19 @@ def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int, client: 
     return Answer(NOERROR, AA, ALIAS, rrsets, origin=first.origin)
 
 
-def _verdict(zone: ServedZone, client: Client | None) -> int:
+def verdict_on(zone: ServedZone, client: Client | None) -> int:
     """Say what becomes of a client's questions in a zone."""
-    return ALLOW if zone.access is None or client is None else zone.access.decide(client.version, client.number)
+    if zone.access is None:
+        return ALLOW
+    if zone.absent:
+        return ABSENT
+    if client is None:
+        return ALLOW
+    verdict = zone.access.decide(client.version, client.number)
+    if verdict != ALLOW and client.key is not None and zone.transfer is not None:
+        # Whose key may have the zone may ask about it; this zone, and no other that an alias leads to.
+        return ALLOW if zone.transfer.opens(client.version, client.number, client.key) else verdict
+    return verdict
 
 
 def _find(

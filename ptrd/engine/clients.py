@@ -14,7 +14,10 @@ _PREFIX_BYTES: Final = {4: 3, 6: 7}  # /24 and /56
 
 
 class Client(NamedTuple):
-    """A host. `prefix` is what its limits count it under, empty when it has none; `verdict` is records.access's."""
+    """A host. `prefix` is what its limits count it under, empty when it has none; `verdict` is records.access's.
+
+    `key` is the name of the TSIG key that it signed with.
+    """
 
     version: int
     number: int
@@ -22,6 +25,7 @@ class Client(NamedTuple):
     prefix: bytes = b""
     verdict: int = ALLOW
     told: bool = True  # the reasons of refusals
+    key: bytes | None = None
 
 
 class Judge:

@@ -26,6 +26,9 @@ class Options:
     errors. Of what is over a limit every `limit_slip`-th is truncated, 0 for none, the others are dropped; with
     `limit_badcookie` who sent a cookie of its own is told BADCOOKIE then. Clients that `limit_exempt` allows have no
     limits.
+
+    `keys` are those of TSIG, as (name, algorithm, secret). A transfer in which more default names than
+    `transfer_expand` would have to be written out is refused; of each zone `transfer_history` differences are kept.
     """
 
     udp_size: int = 1232
@@ -41,3 +44,6 @@ class Options:
     limit_slip: int = 2
     limit_badcookie: bool = False
     limit_exempt: tuple[Rule, ...] = ()
+    keys: tuple[tuple[bytes, str, bytes], ...] = field(default=(), repr=False)
+    transfer_expand: int = 1_000_000
+    transfer_history: int = 1000

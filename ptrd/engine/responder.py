@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ptrd.engine.answer import CHAOS, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
+from ptrd.engine.answer import ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
+from ptrd.engine.chaos import answer_class
 from ptrd.engine.edns import (
     MALFORMED_COOKIE,
     NO_COOKIE,
-    NO_TRANSFER,
     NOT_AUTHORITATIVE,
     NOT_FOR_CLIENT,
     PADDING,
@@ -25,24 +25,27 @@ from ptrd.engine.edns import (
     write_opt,
 )
 from ptrd.engine.limiter import ERRORS, PASS, SILENCE, SLIP, bucket_of
+from ptrd.engine.notified import NOTIFY, take_notify
 from ptrd.engine.options import Options
 from ptrd.engine.refusals import Reply, answer_cookie_alone, limit_answer, refuse
 from ptrd.engine.service import Service
+from ptrd.engine.signed import answer_signed
+from ptrd.engine.transfers import TRANSFERS, Outgoing, TransferReply, answer_transfer
 from ptrd.records.access import DROP, REFUSE
-from ptrd.wire.reader import IgnoredError, MalformedError, Query, read_query
-from ptrd.wire.rrtypes import AXFR, BADVERS, CH, FORMERR, IN, IXFR, NOTIMP, REFUSED, SERVFAIL, TXT
-from ptrd.wire.writer import AA, RRset, write_bare, write_error, write_reply
+from ptrd.wire.reader import SIGNED, IgnoredError, MalformedError, Query, read_query
+from ptrd.wire.rrtypes import BADVERS, FORMERR, IN, NOTIMP, SERVFAIL
+from ptrd.wire.writer import write_bare, write_error, write_reply
 
 if TYPE_CHECKING:
     from ptrd.engine.clients import Client
     from ptrd.snapshot.view import Snapshot
+    from ptrd.wire.tsig import SigningKey
 
 __all__ = ["SOURCES", "Options", "Reply", "Service", "respond"]
 
 MAX_TCP: Final = 65_535
 MIN_UDP: Final = 512  # RFC 1035, 4.2.1
-
-_TRANSFERS: Final = frozenset((IXFR, AXFR))
+_UNREAD: Final = (ERROR, MALFORMED)
 
 
 def respond(
@@ -52,7 +55,7 @@ def respond(
     transport: int = UDP,
     peer: tuple[Any, ...] | None = None,
     now: float = 0.0,
-) -> Reply:
+) -> TransferReply:
     """Answer one message.
 
     `transport` is UDP, TCP or TLS of edns; `peer` the socket address it came from, None when nobody is known to ask;
@@ -74,7 +77,8 @@ def respond(
     try:
         reply = _respond(snapshot, service, query, transport, client, limited, now)
         if transport == TLS and query.edns is not None and any(code == PADDING for code, _ in query.edns.options):
-            return pad(reply[0]), *reply[1:]
+            wire = reply[0]
+            return reply if query.opcode or isinstance(wire, Outgoing) else (pad(wire), *reply[1:])
     except Exception:  # noqa: BLE001 - whatever goes wrong costs one answer, never the service
         return _bound(service, limited, (write_error(data, SERVFAIL, query.end), ERROR, query.qtype, -1), now)
     return reply
@@ -88,10 +92,17 @@ def _respond(
     client: Client | None,
     limited: bytes,
     now: float,
-) -> Reply:
+    key: SigningKey | None = None,
+) -> TransferReply:
     """Answer a query; `limited` is the prefix that limits count it under, empty when they do not."""
     options = service.options
-    if query.opcode:  # RFC 8906, 3.1.4: the header alone says that it is not implemented
+    if query.opcode:
+        if query.opcode == SIGNED:
+            return _answer_signed(snapshot, service, query, transport, client, limited, now)
+        told = take_notify(snapshot, service, query.data, client, now) if query.opcode == NOTIFY else None
+        if told is not None:
+            return _bound(service, limited, told, now)
+        # RFC 8906, 3.1.4: the header alone says that it is not implemented
         return _bound(service, limited, (write_error(query.data, NOTIMP), ERROR, -1, -1), now)
     edns = query.edns
     opt = b""
@@ -115,9 +126,11 @@ def _respond(
     if client is not None and client.verdict == REFUSE:
         return _bound(service, limited, refuse(options, query, PROHIBITED, NOT_FOR_CLIENT, opt, client), now)
     if query.qclass != IN:
-        return _bound(service, limited, _answer_class(options, query, opt, limit), now)
-    if query.qtype in _TRANSFERS:
-        return _bound(service, limited, refuse(options, query, NO_ZONE, NO_TRANSFER, opt, client), now)
+        return _bound(service, limited, answer_class(options, query, opt, limit), now)
+    if query.qtype in TRANSFERS:
+        return _bound(
+            service, limited, answer_transfer(snapshot, service, query, transport, client, opt, limit, key), now
+        )
     found = answer(snapshot, query.name, query.offsets, query.qtype, client)
     rcode, authoritative, source, said, authority, additional, glue, span, _, _, _ = found
     if source == IGNORED:
@@ -133,22 +146,27 @@ def _respond(
     return wire, source, query.qtype, span
 
 
-def _bound(service: Service, limited: bytes, reply: Reply, now: float) -> Reply:
+def _answer_signed(
+    snapshot: Snapshot,
+    service: Service,
+    query: Query,
+    transport: int,
+    client: Client | None,
+    limited: bytes,
+    now: float,
+) -> TransferReply:
+    """Answer a query with a signature; a key that may have a zone may ask about it."""
+
+    def answer_plain(plain: Query, key: SigningKey) -> TransferReply:
+        who = None if client is None else client._replace(key=key.name)
+        return _respond(snapshot, service, plain, transport, who, limited, now, key)
+
+    reply = answer_signed(service, query, transport, answer_plain, now)
+    return _bound(service, limited, reply, now) if reply[1] in _UNREAD else reply
+
+
+def _bound(service: Service, limited: bytes, reply: TransferReply, now: float) -> TransferReply:
     """Limit what has no records: what slips through slips as it is."""
     if limited and service.limiter.admit(limited, ERRORS, b"", now) == SILENCE:
         return b"", LIMITED, reply[2], -1
     return reply
-
-
-def _answer_class(options: Options, query: Query, opt: bytes, limit: int) -> Reply:
-    """Answer a question of another class: the CHAOS names that are configured, else a refusal."""
-    from ptrd.wire.names import format_name  # noqa: PLC0415 - rare
-
-    if query.qclass == CH and query.qtype == TXT:
-        text = options.chaos.get(format_name(query.name).removesuffix("."))
-        if text is not None:
-            value = text.encode()[:255]
-            rdata = bytes((len(value),)) + value
-            record = b"\xc0\x0c\0\x10\0\x03\0\0\0\0" + len(rdata).to_bytes(2, "big") + rdata
-            return write_reply(query, AA, opt, limit, (RRset(None, 1, record),)), CHAOS, TXT, -1
-    return write_bare(query, REFUSED, opt), NO_ZONE, query.qtype, -1

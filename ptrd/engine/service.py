@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ptrd.engine.clients import Client, Judge
 from ptrd.engine.limiter import Limiter
+from ptrd.wire.tsig import make_keyring
 
 if TYPE_CHECKING:
     from ptrd.engine.options import Options
@@ -20,12 +21,14 @@ class Service:
     `table` holds limiter.WORDS u64, which workers share; without it nothing is limited.
     """
 
-    __slots__ = ("_judge", "known", "limiter", "options")
+    __slots__ = ("_judge", "_notified", "keys", "known", "limiter", "options")
 
     def __init__(self, options: Options, table: memoryview | None = None, secret: bytes = b"") -> None:
         self.options = options
         self.known: dict[str, Client] = {}
         self.limiter = Limiter(options, table, secret)
+        self._notified: set[bytes] = set()
+        self.keys = make_keyring(options.keys)
         self._judge = Judge(options, limits=table is not None)
 
     def learn(self, host: str) -> Client:
@@ -34,6 +37,17 @@ class Service:
             self.known.clear()
         client = self.known[host] = self._judge.judge(host)
         return client
+
+    def note_notified(self, origin: bytes) -> None:
+        """Remember that a primary says that a zone has changed."""
+        self._notified.add(origin)
+
+    def take_notified(self) -> set[bytes]:
+        """Give the zones that primaries have spoken of since the last call."""
+        found = self._notified
+        if found:
+            self._notified = set()
+        return found
 
     def take_news(self, snapshot: Snapshot) -> list[str]:
         """Give a sentence for each bucket that came to its limit since the last call."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ptrd.records.model import Prefix
 
 ALLOW, REFUSE, DROP = 0, 1, 2
+ABSENT: Final = 3  # there is nothing to answer from, for anybody
 VERDICTS: Final = ("allow", "refuse", "drop")  # as operators write them
 
 Rule = tuple[int, int, int, int]  # version, number, length of a prefix; verdict

@@ -13,6 +13,7 @@ from ptrd.wire.reverse import BITS
 
 if TYPE_CHECKING:
     from ptrd.records.access import Rule
+    from ptrd.records.transfer import NotifyTarget, Transfer
 
 
 class Place(NamedTuple):
@@ -125,3 +126,6 @@ class Zone:
     rrsets: list[RRset] = field(default_factory=list)
     forward: list[tuple[Prefix, Place]] = field(default_factory=list)
     access: list[Rule] = field(default_factory=list)
+    transfer: Transfer | None = None
+    keys: dict[bytes, Place] = field(default_factory=dict)  # that `transfer` and `primaries` name, and where
+    primaries: tuple[NotifyTarget, ...] = ()  # it is transferred from these, and has no records here

@@ -48,6 +48,13 @@ def zone_problems(
     ]
 
 
+def served_problems(zone: Zone) -> list[Problem]:
+    """Find only what keeps a zone from being answered as it stands: for one that somebody else wrote."""
+    facts = ZoneFacts(zone)
+    found = [*_outside(zone), *_too_many(zone, 65535), *_aliases(facts), *_cuts(facts), *_below_dnames(facts)]
+    return [problem for problem in found if not problem.warning]
+
+
 def set_problems(zones: Iterable[Zone]) -> list[Problem]:
     """Check zones against each other: a zone stands once, an address belongs to one `covers` zone."""
     problems = []

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ptrd.metrics.blocks import DROP_FAILURE
 
-# (snapshot, service, message, transport, client's socket address, Unix time) -> (answer or nothing, source, qtype,
-# range); the last two may be left out: engine.responder.respond
-Respond = Callable[..., tuple[bytes, int, int, int]]
+
+class Stream(Protocol):
+    """An answer of many messages: engine.transfers.Outgoing. Over UDP there is none."""
+
+    kind: str
+    zone: bytes
+    busy: bytes
+
+    def take(self, now: float) -> bytes:
+        """Give the next message, nothing at the end."""
+
+
+# (snapshot, service, message, transport, client's socket address, Unix time) -> (answer, nothing or a Stream, source,
+# qtype, range); the last two may be left out: engine.responder.respond
+Respond = Callable[..., tuple[Any, int, int, int]]
 # (options as text, table of limits, its secret) -> the engine's service: engine.service.Service
 MakeService = Callable[[str, memoryview, bytes], Any]
 

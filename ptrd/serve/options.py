@@ -34,6 +34,7 @@ class ServeOptions:
     tcp_first_query_seconds: float = 5.0  # until the first whole query is answered, a TLS handshake included
     tcp_idle_seconds: float = 10.0  # without a whole query, or without reading its answers (RFC 7766, 6.2.3)
     tcp_queries_in_flight: int = 100  # whole queries that wait for an answer before a connection is read no further
+    transfers: int = 10  # zone transfers at once, over all workers
     tcp_unsent_bytes: int = 131072  # answers a connection may leave unread before its queries wait
     tcp_backlog: int = 1024  # connections that wait to be accepted, each listener
     udp_receive_buffer: int = 4194304  # the kernel cuts it to net.core.rmem_max

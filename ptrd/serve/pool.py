@@ -19,7 +19,7 @@ from ptrd.metrics.blocks import clear_gauges, make_block
 from ptrd.serve.channel import Channel, make_channel, write_change
 from ptrd.serve.interpreter import WORKER, worker_environment
 from ptrd.serve.options import ServeError, ServeOptions, write_options
-from ptrd.serve.slots import Slot, State, split_entry
+from ptrd.serve.slots import Slot, State, configuration, split_entry
 from ptrd.serve.worker import IGNORED_SIGNALS
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class WorkerPool:
     """The workers, one for each share of the sockets.
 
     `engine` are the engine's options, a dataclass of plain values. `failed` is told, in a sentence, when a worker
-    cannot be started; the pool keeps trying. `certificate` is what TLS begins with, the pool's from here on. Make it
-    in a running loop.
+    cannot be started; the pool keeps trying. `notified` is told of zones that a primary says have changed.
+    `certificate` is what TLS begins with, the pool's from here on. Make it in a running loop.
     """
 
     def __init__(
@@ -55,7 +55,9 @@ class WorkerPool:
         failed: Callable[[str], None],
         command: Sequence[str] = WORKER,
         certificate: Certificate | None = None,
+        notified: Callable[[bytes], None] = lambda _: None,
     ) -> None:
+        self._notified = notified
         self._options = options
         self._engine = write_options(engine)
         self._table, _ = make_block(WORDS)
@@ -95,15 +97,18 @@ class WorkerPool:
         for slot in self._slots:
             self._start(slot)
 
-    async def publish(self, revision: int, image: int, ranges: int, managed: Entry | None = None) -> None:
+    async def publish(
+        self, revision: int, image: int, ranges: int, managed: Entry | None = None, history: int = -1
+    ) -> None:
         """Have every worker serve an image, with what is managed over it, and the changes newer than `revision`.
 
-        `image` and `ranges` are descriptors, the caller's to close. Raises ServeError when a worker refuses the image
-        or cannot be started; all go on with the image before then.
+        `image`, `ranges` and `history`, the zones' where it is kept, are descriptors, the caller's to close. Raises
+        ServeError when a worker refuses the image or cannot be started; all go on with the image before then.
         """
         async with self._publishing:
-            before, state = self._state, State(revision, image, ranges)
+            before, state = self._state, State(revision, image, ranges, history)
             state.changes = split_entry(managed) if managed is not None else []
+            state.past = len(state.changes)
             if before is not None:
                 state.changes += [entry for entry in before.changes if entry.revision > revision]
             self._state = state
@@ -221,18 +226,19 @@ class WorkerPool:
     def _tell(self, slot: Slot, state: State) -> None:
         """Tell a worker everything it needs to be up to date; it goes live with all of it at once."""
         message = {"type": "image", "sequence": self._sequence, "later": len(state.changes)}
-        self._send(slot, message, [state.image, state.ranges])
-        for entry in state.changes:
-            self._tell_changes(slot, entry)
+        self._send(slot, message, [fd for fd in (state.image, state.ranges, state.history) if fd >= 0])
+        for number, entry in enumerate(state.changes):
+            self._tell_changes(slot, entry, past=number < state.past)
         self._expect_answer(slot, state.latest)
 
-    def _tell_changes(self, slot: Slot, entry: Entry) -> None:
+    def _tell_changes(self, slot: Slot, entry: Entry, *, past: bool = False) -> None:
         message = {
             "type": "changes",
             "sequence": self._sequence,
             "revision": entry.revision,
             "changes": [write_change(change) for change in entry.changes],
             "serials": {origin.hex(): serial for origin, serial in entry.serials.items()},
+            "past": past,
         }
         self._send(slot, message)
 
@@ -298,16 +304,8 @@ class WorkerPool:
             ours, self._loop, lambda message, _: self._receive(slot, message), lambda: self._end(slot)
         )
         slot.timer = self._loop.call_later(START, self._end_silence, slot)
-        configure = {
-            "type": "configure",
-            "slot": slot.number,
-            "serve": write_options(self._options),
-            "engine": self._engine,
-            "secret": self._secret,
-            "connections": -(-self._options.tcp_connections // len(self._slots)),
-            "connections_per_client": -(-self._options.tcp_connections_per_client // len(self._slots)),
-            "tls": len(slot.secure),
-        }
+        configure = configuration(slot, len(self._slots), self._options)
+        configure |= {"engine": self._engine, "secret": self._secret}
         tls = self._certificate
         sockets = [sock.fileno() for sock in (*slot.sockets, *slot.secure)]
         pair = [tls.chain, tls.key] if tls is not None and slot.secure else []
@@ -316,6 +314,10 @@ class WorkerPool:
             self._tell(slot, self._state)
 
     def _receive(self, slot: Slot, message: Message) -> None:
+        if message["type"] == "notified":
+            for origin in message["zones"]:
+                self._notified(bytes.fromhex(origin))
+            return
         if message["type"] == "ready":
             slot.ready = True
         else:

@@ -6,6 +6,7 @@ each the order is that of time, so that a look at the heads says who is overdue.
 
 from __future__ import annotations
 
+import socket
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -92,3 +93,10 @@ class Roll(Generic[_T]):
     def next_deadline(self) -> float | None:
         """Give when the next connection will be overdue, as things stand; None when there is none."""
         return min((next(iter(part.values())) + patience for part, patience in self._parts if part), default=None)
+
+
+def client_of(host: str) -> bytes:
+    """Give what stands for a client: its IPv4 address, or the /64 of its IPv6 address, which may name an interface."""
+    if ":" in host:
+        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8]
+    return socket.inet_aton(host)

@@ -6,17 +6,20 @@ A slot outlives its workers: sockets and counters stay while they come and go.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.metrics.blocks import make_block
 from ptrd.records.changes import Entry
+from ptrd.serve.options import write_options
 
 if TYPE_CHECKING:
     import asyncio
     import socket
     import subprocess
+    from collections.abc import Iterable
 
     from ptrd.serve.channel import Channel
+    from ptrd.serve.options import ServeOptions
 
 
 _CHANGES: Final = 20_000  # that one message carries; a change has some hundred bytes
@@ -30,14 +33,43 @@ def split_entry(entry: Entry) -> list[Entry]:
     return [Entry(entry.revision, part, mine) for part, mine in zip(parts, serials, strict=True)]
 
 
+def configuration(slot: Slot, slots: int, options: ServeOptions) -> dict[str, Any]:
+    """Give what the worker of one of so many slots is told at its start, but for the engine's part."""
+    return {
+        "type": "configure",
+        "slot": slot.number,
+        "serve": write_options(options),
+        "connections": -(-options.tcp_connections // slots),
+        "connections_per_client": -(-options.tcp_connections_per_client // slots),
+        "transfers": -(-options.transfers // slots),
+        "tls": len(slot.secure),
+    }
+
+
+def make_memory(pieces: Iterable[bytes | memoryview]) -> int:
+    """Give the descriptor of a memory file that holds some pieces, one behind the other. Raises OSError."""
+    descriptor = os.memfd_create("ptrd-history", os.MFD_CLOEXEC)
+    try:
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 class State:
     """What a worker must be told to be up to date: an image, and the changes behind it. Owns its descriptors."""
 
-    def __init__(self, revision: int, image: int, ranges: int) -> None:
+    def __init__(self, revision: int, image: int, ranges: int, history: int = -1) -> None:
         self.revision = revision
         self.image = os.dup(image)
         self.ranges = os.dup(ranges)
+        self.history = os.dup(history) if history >= 0 else -1
         self.changes: list[Entry] = []
+        self.past = 0  # of the changes, those at the beginning that are in no zone's history
 
     @property
     def latest(self) -> int:
@@ -46,9 +78,9 @@ class State:
 
     def close(self) -> None:
         """Close the descriptors, once."""
-        for descriptor in {self.image, self.ranges} - {-1}:
+        for descriptor in {self.image, self.ranges, self.history} - {-1}:
             os.close(descriptor)
-        self.image = self.ranges = -1
+        self.image = self.ranges = self.history = -1
 
 
 class Slot:

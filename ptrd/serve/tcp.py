@@ -39,7 +39,8 @@ from ptrd.metrics.blocks import (
     extended_rcode,
 )
 from ptrd.serve.live import count_failure
-from ptrd.serve.roll import Roll
+from ptrd.serve.roll import Roll, client_of
+from ptrd.serve.transfers import QTYPES, Running, Transfers
 
 if TYPE_CHECKING:
     import ssl
@@ -50,15 +51,17 @@ if TYPE_CHECKING:
 TRANSPORT_TCP: Final = 1  # as the engine numbers them; UDP is 0, TLS is 2
 TURN: Final = 64  # queries between two looks at UDP, over all connections
 SHARE: Final = 16  # of them, one connection's, before the next has its turn
+MESSAGE: Final = 32  # of them, what a message of a zone transfer counts for
 _ENOUGH: Final = 65536  # bytes of answers that end a connection's share
 _READ: Final = 16384  # bytes a read; with whole queries in hand and as many bytes, reading waits
 _ACCEPT: Final = 32  # connections accepted a wake-up, each listener
 
 
 class Connections:
-    """The TCP connections of a worker, with TLS or without. `most` is the cap, `most_each` that of one client.
+    """The TCP connections of a worker, with TLS or without.
 
-    `context` is what a TLS connection that begins takes.
+    `most` is the cap, `most_each` that of one client, `transfers` that of zone transfers at once. `context` is what a
+    TLS connection that begins takes.
     """
 
     context: ssl.SSLContext | None = None
@@ -71,12 +74,14 @@ class Connections:
         options: ServeOptions,
         most: int,
         most_each: int | None = None,
+        transfers: int | None = None,
     ) -> None:
         self.live = live
         self.respond = respond
         self.counts = counts
         self.options = options
         self.loop = asyncio.get_running_loop()
+        self.transfers = Transfers(counts, options.transfers if transfers is None else transfers)
         self.buffer = memoryview(bytearray(_READ))  # every connection reads into it; nothing stays there
         self.busy: deque[Connection] = deque()
         self.open: Roll[Connection] = Roll(options.tcp_first_query_seconds, options.tcp_idle_seconds)
@@ -189,19 +194,8 @@ class Connection(asyncio.BufferedProtocol):
     latency: ClassVar = (LATENCY_TCP, LATENCY_SUM_TCP)
 
     __slots__ = (
-        "_all",
-        "_ended",
-        "_patience_over",
-        "_paused",
-        "_peer",
-        "_queries",
-        "_reason",
-        "_received",
-        "_surveyed",
-        "_transport",
-        "_whole",
-        "queued",
-        "unread",
+        *("_all", "_ended", "_patience_over", "_paused", "_peer", "_queries", "_reason", "_received", "_running"),
+        *("_surveyed", "_transport", "_whole", "queued", "unread"),
     )
 
     def __init__(self, connections: Connections, family: int) -> None:
@@ -212,6 +206,7 @@ class Connection(asyncio.BufferedProtocol):
         self._surveyed = 0  # where the last of them ends
         self._reason = CLOSED_CLIENT
         self._patience_over = CLOSED_NO_QUERY  # the reason when it is inactive for too long
+        self._running: Running | None = None  # a zone transfer, behind which further queries wait
         self._ended = False  # the client will send no more
         self._paused = False
         self.queued = False  # has whole queries, and its turn comes
@@ -274,8 +269,10 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def answer(self, most: int) -> int:
-        """Answer at most that many queries, and give how many it was."""
+        """Answer at most that many queries, and give how many it was; a message of a transfer costs as much as some."""
         self.queued = False
+        if self._running is not None:
+            return self._go_on(self._running)
         received, live, counts = self._received, self._all.live, self._all.counts
         replies: list[bytes] = []
         most = min(most, self._whole)
@@ -295,6 +292,8 @@ class Connection(asyncio.BufferedProtocol):
                 break
             replies += (len(wire).to_bytes(2, "big"), wire)
             size += len(wire) + 2
+            if self._running is not None:
+                break
         if at:
             del received[:at]
             self._whole -= number
@@ -322,11 +321,11 @@ class Connection(asyncio.BufferedProtocol):
             whole += 1
             at = end
         self._whole, self._surveyed = whole, at
-        if whole and not self.unread and not self.queued:
+        if (whole or self._running is not None) and not self.unread and not self.queued:
             self.queued = True
             if enqueue:
                 self._all.enqueue(self)
-        if not whole and self._ended:
+        if not whole and self._ended and self._running is None:
             self._close(self._reason)
             return
         enough = self.unread or whole >= most or (whole > 0 and size >= _READ)
@@ -335,6 +334,20 @@ class Connection(asyncio.BufferedProtocol):
         elif self._paused and not enough:
             self._transport.resume_reading()
         self._paused = enough
+
+    def _go_on(self, running: Running) -> int:
+        """Send the next message of a transfer, when the client has read enough of those before."""
+        wire = self._all.transfers.take(running, time())
+        if wire is None:
+            self.abort(CLOSED_MALFORMED)
+        elif wire:
+            self._all.touch(self)
+            self._write(len(wire).to_bytes(2, "big") + wire)
+        else:
+            self._running = None
+            self._all.transfers.end(running, whole=True)
+        self._proceed(enqueue=False)
+        return MESSAGE
 
     def _write(self, data: bytes) -> None:
         """Send answers, each with its length before it (RFC 7766, 8)."""
@@ -346,7 +359,10 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.close()
 
     def _forget(self) -> None:
-        """Forget what has been received."""
+        """Forget what has been received, and end what runs."""
+        if self._running is not None:
+            self._all.transfers.end(self._running, whole=False)
+            self._running = None
         self._received.clear()
         self._whole = self._surveyed = 0
 
@@ -358,6 +374,11 @@ class Connection(asyncio.BufferedProtocol):
             count_failure(counts, data)
             return b""
         counts[self._queries + QTYPE_SLOTS[qtype]] += 1
+        if wire.__class__ is not bytes:
+            self._running = running = self._all.transfers.begin(wire, self._peer[0])
+            wire = wire.busy if running is None else self._all.transfers.take(running, date) or b""
+        elif qtype in QTYPES and wire:
+            self._all.transfers.note(wire)
         if not wire:
             counts[ANSWERS + (source << 5 | SILENT)] += 1
             return b""
@@ -369,11 +390,4 @@ class Connection(asyncio.BufferedProtocol):
             counts[TRUNCATED] += 1
         if number >= 0:
             live.ranges[min(number, RANGES)] += 1
-        return wire
-
-
-def client_of(host: str) -> bytes:
-    """Give what stands for a client: its IPv4 address, or the /64 of its IPv6 address, which may name an interface."""
-    if ":" in host:
-        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8]
-    return socket.inet_aton(host)
+        return bytes(wire)

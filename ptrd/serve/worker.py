@@ -5,16 +5,18 @@ nothing: the supervisor says what to serve and when to stop. Signals that a term
 processes are ignored here, since the supervisor gets them too.
 
 From the supervisor (`sequence` counts these messages, each is acknowledged by it):
-    configure  slot, serve, engine, secret, connections, connections_per_client, tls; descriptors: counters, table of
-               limits, the sockets, `tls` of them for TLS, and then certificate and key when there is one
+    configure  slot, serve, engine, secret, connections, connections_per_client, transfers, tls; descriptors: counters,
+               table of limits, the sockets, `tls` of them for TLS, and then certificate and key when there is one
     certificate  sequence; descriptors: certificate, key. For TLS connections that begin from here on
-    image      sequence, revision, later; descriptors: image, range counters. Live with the `later` changes behind it
-    changes    sequence, revision, changes, serials (of zones, by their names in hex)
+    image      sequence, revision, later; descriptors: image, range counters, and the zones' history where it is kept.
+               Live with the `later` changes behind it
+    changes    sequence, revision, changes, serials (of zones, by their names in hex), past (no step in their history)
     probe      sequence
     stop       seconds
 To the supervisor:
     ready      the interpreter runs and the sockets are here
     done       sequence, ok
+    notified   zones (their names in hex): a primary says that they have changed
     refused    sequence, error: what was served before goes on being served
 """
 
@@ -48,6 +50,7 @@ from ptrd.serve.tcp import Connections
 from ptrd.serve.tls import TlsConnection, make_context
 from ptrd.serve.udp import BATCH, make_reader
 from ptrd.snapshot.image import open_image
+from ptrd.snapshot.steps import load_histories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -122,7 +125,13 @@ class Worker:
         write_logs(options.log_format, f"worker {self._slot}")
         most = _allow_files(message["connections"], len(descriptors))
         self._connections = Connections(
-            self._live, self._respond, self._counts, options, most, message["connections_per_client"]
+            self._live,
+            self._respond,
+            self._counts,
+            options,
+            most,
+            message["connections_per_client"],
+            message["transfers"],
         )
         end = len(descriptors)
         if message["tls"]:
@@ -143,7 +152,11 @@ class Worker:
         self._next, self._later = None, message["later"]
         try:
             image = mmap.mmap(descriptors[0], 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
-            self._next = Live(self._open_image(image), self._service, map_ranges(descriptors[1], self._slot))
+            snapshot = self._open_image(image)
+            for descriptor in descriptors[2:]:
+                known = memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
+                snapshot.remember(*load_histories(known, verify=False))
+            self._next = Live(snapshot, self._service, map_ranges(descriptors[1], self._slot))
         except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot goes on being served
             self._refuse(message, error)
             return
@@ -158,7 +171,8 @@ class Worker:
         try:
             changes = [read_change(change) for change in message["changes"]]
             serials = {bytes.fromhex(origin): serial for origin, serial in message["serials"].items()}
-            target.snapshot = target.snapshot.with_overlay(changes, message["revision"], serials)
+            past = {"past": True} if message["past"] else {}
+            target.snapshot = target.snapshot.with_overlay(changes, message["revision"], serials, **past)
         except Exception as error:  # noqa: BLE001 - as above
             self._next = None
             self._refuse(message, error)
@@ -191,6 +205,9 @@ class Worker:
     def _tell_news(self) -> None:
         """Log what the engine has to say, from now on."""
         self._loop.call_later(_NEWS, self._tell_news)
+        notified = self._live.service.take_notified()
+        if notified:
+            self._channel.send({"type": "notified", "zones": [origin.hex() for origin in notified]})
         for sentence in self._live.service.take_news(self._live.snapshot):
             _log.warning("%s", sentence)
 
@@ -207,7 +224,7 @@ class Worker:
 
     def _probe(self) -> bool:
         """Ask ourselves for the SOA of a zone, or for anything when there is no zone."""
-        zones = self._live.snapshot.zones
+        zones = [zone for zone in self._live.snapshot.zones if not zone.absent]
         query = _PROBE + (zones[0].origin if zones else b"\0") + b"\0\6\0\1"
         wire = self._respond(self._live.snapshot, self._live.service, query, 0)[0]
         return wire[:2] == query[:2] and (not zones or wire[3] & 15 == 0)

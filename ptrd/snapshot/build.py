@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from ptrd.records.model import Prefix, Problem
-from ptrd.snapshot.crosscheck import duplicates, forward_problems, hidden_records
+from ptrd.snapshot.crosscheck import duplicates, forward_problems, hidden_records, unknown_keys
 from ptrd.snapshot.layout import (
     CHECKED,
     HEADER,
@@ -31,7 +31,7 @@ from ptrd.wire.names import offsets_of
 from ptrd.wire.reverse import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ptrd.snapshot.forward import Owner
     from ptrd.snapshot.image import Buffer, Input
@@ -57,17 +57,19 @@ def build_image(
     settings: bytes,
     revision: int,
     now: float,
+    keys: Collection[bytes] | None = None,
 ) -> BuiltImage:
     """Put compiled segments together.
 
     `serials` is what was published before, `settings` whatever else the image depends on (kept and given back by
-    `image.read_about`). Problems are those that only several zones together can have.
+    `image.read_about`), `keys` the names of the keys that there are, None when that is not known. Problems are those
+    that only several zones together can have.
     """
     zones = read_outlines(segments)
     problems = duplicates(zones)
     if problems:
         return BuiltImage([], problems, {}, [])
-    problems = hidden_records(zones, segments)
+    problems = hidden_records(zones, segments) + unknown_keys(zones, keys)
     ranges = _number_ranges(zones)
     trie = array("I")
     _build_tries(zones, trie)
@@ -98,6 +100,7 @@ def _build_tries(zones: list[OutlinedZone], trie: array[int]) -> None:
             if origin[offset:] in reverse and zone.prefix:
                 deeper.setdefault(origin[offset:], []).append(zone.prefix)
     for zone in zones:
+        zone.carved = [] if zone.covers else deeper.get(zone.origin, [])
         if zone.prefix is None or not zone.ranges:
             continue
         leaves = []
@@ -105,8 +108,7 @@ def _build_tries(zones: list[OutlinedZone], trie: array[int]) -> None:
         for item in zone.ranges:
             leaves.append((item.prefix, 0 if item.text is None else number + 1))
             number += item.text is not None
-        holes = zone.holes + ([] if zone.covers else deeper.get(zone.origin, []))
-        zone.trie_entry = build_trie(zone.base, leaves, holes, trie)
+        zone.trie_entry = build_trie(zone.base, leaves, zone.holes + zone.carved, trie)
 
 
 def _owner_of(zones: list[OutlinedZone], trie: array[int]) -> Owner:
@@ -190,6 +192,8 @@ def _assemble(
                     "records": zone.records,
                     "forward": [_dump(prefix) for prefix, _ in zone.forward],
                     "access": zone.access,
+                    "transfer": zone.transfer,
+                    "primaries": zone.primaries,
                 }
                 for zone in zones
             ],

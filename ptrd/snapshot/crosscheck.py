@@ -13,7 +13,7 @@ from ptrd.wire.names import format_name, offsets_of, sort_key
 from ptrd.wire.reverse import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ptrd.snapshot.forward import Owner
     from ptrd.snapshot.image import Buffer, Input
@@ -67,6 +67,20 @@ def hidden_records(zones: list[OutlinedZone], segments: Sequence[tuple[Input, Bu
                 )
             break  # a zone further up hides nothing that the nearest parent does not have
     return problems
+
+
+def unknown_keys(zones: list[OutlinedZone], keys: Collection[bytes] | None) -> list[Problem]:
+    """Report keys that zones name and nobody has; `keys` are those that there are, None when that is not known."""
+    return [
+        Problem(
+            place,
+            f"there is no key {format_name(name).removesuffix('.')}; write it into `keys` of ptrd.yaml with its "
+            "algorithm and secret, or name one that stands there",
+        )
+        for zone in zones
+        for name, place in zone.keys
+        if keys is not None and name not in keys
+    ]
 
 
 def _first_hidden(segment: Buffer, block: int, key: bytes) -> int:

@@ -36,9 +36,11 @@ class ForwardIndex:
     def __init__(self, templates: Iterable[tuple[int, Template]]) -> None:
         by_shape: dict[int, _Group] = {}
         by_text: dict[object, _Group] = {}
+        self.numbers: set[int] = set()
         for number, template in templates:
             if not template.identifies:
                 continue
+            self.numbers.add(number)
             shape = template.shape
             group = by_shape.get(id(shape))
             if group is None:

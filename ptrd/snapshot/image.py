@@ -58,8 +58,8 @@ def segment_of(buffer: Any, number: int) -> memoryview:  # noqa: ANN401 - as abo
 
 
 def serials_of(snapshot: Snapshot) -> dict[bytes, int]:
-    """List the serial of every zone."""
-    return {zone.origin: zone.serial for zone in snapshot.zones}
+    """List the serial of every zone; one that is absent has none."""
+    return {zone.origin: zone.serial for zone in snapshot.zones if not zone.absent}
 
 
 def _read_header(buffer: Any) -> tuple[int, list[tuple[int, int, int]], int, int]:  # noqa: ANN401 - as above

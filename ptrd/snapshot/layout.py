@@ -26,7 +26,7 @@ from typing import Final
 
 from ptrd import PtrdError
 
-VERSION: Final = 3
+VERSION: Final = 4
 MAGIC: Final = b"ptrdimg\n"
 SEGMENT_MAGIC: Final = b"ptrdseg\n"
 
@@ -58,6 +58,8 @@ ZONE_CUTS: Final = 1
 ZONE_WILDCARDS: Final = 2
 # Not everybody is answered from the zone: its rules are in `about`.
 ZONE_ACCESS: Final = 4
+# Nothing is known of the zone: it has not come from its primaries, or what came has expired.
+ZONE_ABSENT: Final = 8
 
 # zone entry: origin (offset and length in the pool), labels in it, address version or 0, prefix length, covers (0/1),
 # address (big-endian), trie entry, serial, segment, block in the segment, flags of the block, SOA record (offset and

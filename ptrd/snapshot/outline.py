@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptrd.records.model import Place, Prefix
-from ptrd.snapshot.layout import BLOCK, SEGMENT_HEADER
-from ptrd.wire.names import offsets_of
+from ptrd.snapshot.layout import BLOCK, SEGMENT_HEADER, ZONE_ABSENT
+from ptrd.wire.names import offsets_of, parse_name
 from ptrd.wire.rrtypes import SOA
 from ptrd.wire.writer import write_record
 
@@ -29,9 +29,10 @@ class OutlinedRange(NamedTuple):
 class OutlinedZone:
     """A zone as its segment's outline tells."""
 
-    def __init__(self, path: str, segment: int, block: int, flags: int, outline: dict[str, Any]) -> None:
+    def __init__(self, segment: int, block: int, flags: int, outline: dict[str, Any]) -> None:
         self.origin = bytes.fromhex(outline["origin"])
         self.labels = len(offsets_of(self.origin)) - 1
+        path = outline["file"]  # where the zone is written, which what came from its primaries is not
         self.place = Place(path, outline["line"], outline["column"])
         self.segment, self.block, self.flags = segment, block, flags
         self.digest = bytes.fromhex(outline["digest"])
@@ -52,6 +53,11 @@ class OutlinedZone:
             for version, number, length, line, column in outline["forward"]
         ]
         self.access: list[list[int]] = outline["access"]
+        self.transfer: dict[str, Any] | None = outline["transfer"]
+        self.keys = [(parse_name(name), Place(path, line, column)) for name, line, column in outline["keys"]]
+        self.primaries: list[list[Any]] = outline["primaries"]
+        self.is_absent = bool(flags & ZONE_ABSENT)
+        self.carved: list[Prefix] = []  # what deeper zones have of it
         self.trie_entry = 0
         self.serial = 0
         self.first_range = 0
@@ -72,12 +78,12 @@ class OutlinedZone:
 def read_outlines(segments: Sequence[tuple[Input, Buffer]]) -> list[OutlinedZone]:
     """List the zones of all segments, in their order."""
     zones: list[OutlinedZone] = []
-    for number, (source, segment) in enumerate(segments):
+    for number, (_, segment) in enumerate(segments):
         _, count, length, at = SEGMENT_HEADER.unpack_from(segment)
         outline = json.loads(bytes(segment[at : at + length]))
         for block in range(count):
             flags = BLOCK.unpack_from(segment, SEGMENT_HEADER.size + block * BLOCK.size)[6]
-            zones.append(OutlinedZone(source.path, number, block, flags, outline["zones"][block]))
+            zones.append(OutlinedZone(number, block, flags, outline["zones"][block]))
     return zones
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from ptrd.records.cuts import cut_names, cut_prefixes, is_classless, owner_of, span_of
+from ptrd.records.transfer import dump_transfer
 from ptrd.snapshot.layout import (
     BLOCK,
     NODE,
@@ -23,11 +24,13 @@ from ptrd.snapshot.layout import (
     RRSET,
     SEGMENT_HEADER,
     SEGMENT_MAGIC,
+    ZONE_ABSENT,
     ZONE_ACCESS,
     ZONE_CUTS,
     ZONE_WILDCARDS,
 )
-from ptrd.wire.names import sort_key
+from ptrd.snapshot.stubs import dump_primaries, dump_stub
+from ptrd.wire.names import format_name, sort_key
 from ptrd.wire.reverse import BITS, OCTETS
 from ptrd.wire.rrtypes import CNAME, DNAME, DS, NS, PTR
 from ptrd.wire.writer import write_record
@@ -45,12 +48,16 @@ _OCTET_LABELS: Final = tuple(bytes((len(text),)) + text for text in OCTETS)
 _OCTET_KEYS: Final = tuple(OCTETS)
 
 
-def compile_segment(path: str, zones: list[Zone]) -> bytes:
-    """Compile the zones of one file.
+def compile_segment(path: str, zones: list[Zone], *, received: bool = False) -> bytes:
+    """Compile the zones of one file; those that have primaries are only noted there.
 
-    The zones have passed every check. The result begins with SEGMENT_HEADER and holds all that answers need but
+    With `received` it is the one zone that came from its primaries, or a stub of it when there is nothing of it to
+    serve. The zones have passed every check. The result begins with SEGMENT_HEADER and holds all that answers need but
     default names; `image.build_image` puts it into an image.
     """
+    stubs = [] if received else [dump_stub(zone) for zone in zones if zone.primaries]
+    behind = dump_stub(zones[0]) if received else None
+    zones = [zone for zone in zones if received or not zone.primaries]
     blocks: list[bytes] = []
     parts: list[bytes] = []
     outlines = []
@@ -63,10 +70,12 @@ def compile_segment(path: str, zones: list[Zone]) -> bytes:
             offsets.append(at)
             at += len(part)
         parts += arrays
-        flags |= ZONE_ACCESS if zone.access else 0
+        flags |= (ZONE_ACCESS if zone.access else 0) | (ZONE_ABSENT if zone.primaries and not zone.rrsets else 0)
         blocks.append(BLOCK.pack(*offsets, len(order), len(starts) - 1, flags))
         outlines.append(_outline(zone, digest))
-    outline = json.dumps({"path": path, "zones": outlines}, separators=(",", ":")).encode()
+    outline = json.dumps(
+        {"path": path, "zones": outlines, "stubs": stubs, "stub": behind}, separators=(",", ":")
+    ).encode()
     outline += b" " * (-(at + len(outline)) % 8)
     header = SEGMENT_HEADER.pack(SEGMENT_MAGIC, len(zones), len(outline), at)
     return b"".join([header, *blocks, *parts, outline])
@@ -147,7 +156,8 @@ def _small_rrsets(zone: Zone) -> _Rrsets:
     """Collect everything but `records` and the SOA: NS, delegations, rrsets; owners relative to the zone."""
     found: _Rrsets = {b"": {}}
     line = zone.place.line
-    found[b""][NS] = (zone.ttl, zone.ns, line)
+    if zone.ns:
+        found[b""][NS] = (zone.ttl, zone.ns, line)
 
     def add(owner: bytes, rtype: int, ttl: int, rdatas: tuple[bytes, ...], line: int) -> None:
         types = found.setdefault(owner[: len(owner) - len(zone.origin)], {})
@@ -238,7 +248,7 @@ def _outline(zone: Zone, digest: bytes) -> dict[str, object]:
     for delegation in zone.delegations:
         holes += [delegation.prefix] if is_classless(delegation) else cut_prefixes(delegation)
     for rrset in zone.rrsets:
-        if rrset.rtype not in (NS, DNAME):
+        if rrset.rtype not in (NS, DNAME) or (rrset.rtype == NS and rrset.owner == zone.origin):
             continue
         hole = span_of(zone, rrset.owner)
         if hole is not None and (rrset.rtype == NS or hole.length < BITS[hole.version]):
@@ -262,6 +272,10 @@ def _outline(zone: Zone, digest: bytes) -> dict[str, object]:
         "holes": [_dump_prefix(hole) for hole in holes],
         "forward": [[*_dump_prefix(prefix), place.line, place.column] for prefix, place in zone.forward],
         "access": zone.access,
+        "transfer": dump_transfer(zone.transfer),
+        "file": zone.place.file,
+        "primaries": dump_primaries(zone.primaries),
+        "keys": [[format_name(name), place.line, place.column] for name, place in zone.keys.items()],
     }
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ptrd.snapshot.crosscheck import overlaps
-from ptrd.wire.names import format_name
+from ptrd.wire.names import format_name, is_below
 
 if TYPE_CHECKING:
     from ptrd.snapshot.outline import OutlinedZone
@@ -23,18 +23,9 @@ def advance_serials(
     known = dict(serials)
     changed = []
     for zone in zones:
-        digest = blake2b(zone.digest, digest_size=16)
-        digest.update(repr([(item.prefix, item.text, item.ttl) for item in zone.ranges]).encode())
-        digest.update(repr((sorted(zone.holes), [prefix for prefix, _ in zone.forward])).encode())
-        if zone.forward:
-            relevant = sorted(
-                (item.prefix, item.text or "")
-                for other in zones
-                for item in other.ranges
-                if overlaps(item.prefix, zone)
-            )
-            digest.update(repr(relevant).encode())
-        content = digest.digest()
+        if zone.is_absent:
+            continue  # its serial is its primary's, once it is known
+        content = _content(zone, zones)
         last = serials.get(zone.origin)
         wanted = zone.wanted_serial
         if last is None:
@@ -51,6 +42,29 @@ def advance_serials(
             changed.append((format_name(zone.origin), last and last[1], zone.serial))
         known[zone.origin] = (content, zone.serial)
     return known, changed
+
+
+def _content(zone: OutlinedZone, zones: list[OutlinedZone]) -> bytes:
+    """Digest all that a zone says, by itself and through others: a secondary that has the serial has all of it."""
+    digest = blake2b(zone.digest, digest_size=16)
+    digest.update(repr((_made(zone), [prefix for prefix, _ in zone.forward])).encode())
+    if zone.transfer is not None and zone.transfer["defaults"] is not None:
+        digest.update(repr(zone.transfer["defaults"]).encode())  # what secondaries get
+    if zone.forward:  # its names are those of other zones' ranges, as far as no deeper zone has them
+        owners = sorted(
+            (other.prefix, other.covers, _made(other))
+            for other in zones
+            if other.prefix is not None and overlaps(other.prefix, zone)
+        )
+        deeper = sorted(other.origin for other in zones if other is not zone and is_below(other.origin, zone.origin))
+        digest.update(repr((owners, deeper)).encode())
+    return digest.digest()
+
+
+def _made(zone: OutlinedZone) -> tuple[object, ...]:
+    """Give what decides which default names a zone has."""
+    ranges = [(item.prefix, item.text or "", item.ttl) for item in zone.ranges]
+    return ranges, sorted(zone.holes), sorted(zone.carved)
 
 
 def is_newer(serial: int, than: int) -> bool:

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ptrd.records.access import AccessList
 from ptrd.records.cuts import owner_of
 from ptrd.records.model import Prefix
+from ptrd.records.transfer import load_transfer
 from ptrd.snapshot.forward import ForwardIndex, makes_names_in
+from ptrd.snapshot.history import extend, step_of_changes
 from ptrd.snapshot.layout import INDEX, NODE_CNAME, NODE_CUT, RANGE, ZONE
 from ptrd.snapshot.overlay import Overlay
+from ptrd.snapshot.steps import NONE, Histories
+from ptrd.snapshot.stubs import load_primaries
 from ptrd.snapshot.templates import load_template
 from ptrd.snapshot.trie import entry_at, has_leaf
 from ptrd.snapshot.zone import ServedZone
@@ -68,6 +72,8 @@ class Snapshot:
         "buffer",
         "covering",
         "depths",
+        "histories",
+        "most_steps",
         "overlays",
         "pool_at",
         "range_count",
@@ -87,6 +93,8 @@ class Snapshot:
         self.about_at = index + about_at
         self.trie = memoryview(buffer)[index + trie_at : index + trie_at + 4 * trie_size].cast("I")
         self.overlays: dict[int, Overlay] = {}
+        self.histories = Histories()
+        self.most_steps = 0  # that are kept of each zone's history
         self.zones: list[ServedZone] = []
         self.zones_by_name: dict[bytes, ServedZone] = {}
         self.covering: dict[int, list[ServedZone]] = {}
@@ -102,7 +110,11 @@ class Snapshot:
             origin = buffer[at : at + fields[1]]
             rules = about["zones"][number]["access"]
             access = AccessList(map(tuple, rules)) if rules else None
-            zone = ServedZone(self, number, origin, fields, segments[fields[9]][0], forward, access)
+            transfer = load_transfer(about["zones"][number]["transfer"])
+            primaries = load_primaries(about["zones"][number]["primaries"])
+            zone = ServedZone(
+                self, number, origin, fields, segments[fields[9]][0], forward, access, transfer, primaries
+            )
             self.zones.append(zone)
             self.zones_by_name[zone.origin] = zone
             if zone.covers and zone.prefix is not None:
@@ -185,6 +197,11 @@ class Snapshot:
         if zone is None or zone.version != version:
             return _MISS
         return entry_at(self.trie, zone.trie_entry, zone.base_length, version, number) - 1
+
+    def leading(self, zone: ServedZone) -> set[int]:
+        """Give the numbers of the ranges whose default names a forward zone may lead back."""
+        index = self._forward.get(zone.number)
+        return set() if index is None else index.numbers
 
     def led_to(self, zone: ServedZone, name: bytes) -> list[tuple[int, Prefix]]:
         """List (range, address) of every address whose default name in a forward zone is `name`; one, or none."""
@@ -273,12 +290,18 @@ class Snapshot:
         return relative, [overlay.records[relative]]
 
     def with_overlay(
-        self, changes: Iterable[Change], revision: int, serials: Mapping[bytes, int] | None = None
+        self,
+        changes: Iterable[Change],
+        revision: int,
+        serials: Mapping[bytes, int] | None = None,
+        *,
+        past: bool = False,
     ) -> Snapshot:
         """Give a snapshot that differs by changes to PTR records; it shares everything else with this one.
 
         A change for an address that belongs to no zone is passed over. `serials` maps names of zones to their SOA
-        serials from now on; both snapshots then have them, since a serial never goes back.
+        serials from now on; both snapshots then have them, since a serial never goes back. What is `past` is no step
+        in the history of a zone.
         """
         changed = copy(self)
         changed.revision = revision
@@ -295,7 +318,25 @@ class Snapshot:
             overlay.put(found)
             if not overlay:
                 del changed.overlays[number]
+        if self.most_steps and not past:
+            changed.histories = self.histories.copy()
+            for number in by_zone.keys() - {
+                self.zones_by_name[name].number for name in serials or () if name in self.zones_by_name
+            }:
+                changed.histories.forget(self.zones[number].origin)  # a change without a serial cannot be told
         for origin, serial in (serials or {}).items():
-            if origin in self.zones_by_name:
-                self.zones_by_name[origin].set_serial(serial)
+            zone = self.zones_by_name.get(origin)
+            if zone is None:
+                continue
+            soa = zone.soa.records
+            zone.set_serial(serial)
+            if self.most_steps and not past and zone.transfer is not None:
+                overlays = self.overlays.get(zone.number), changed.overlays.get(zone.number)
+                step = step_of_changes(zone, *overlays, [change for _, change in by_zone.get(zone.number, ())], soa)
+                changed.histories.put(origin, extend(self.histories.get(origin, NONE), step, self.most_steps))
         return changed
+
+    def remember(self, histories: Histories, most: int) -> None:
+        """Go on from histories of the zones, each of at most so many steps, before anything is changed."""
+        self.histories = histories
+        self.most_steps = most

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
+from ptrd.records.access import AccessList
 from ptrd.records.model import Prefix
 from ptrd.snapshot.layout import (
     BLOCK,
@@ -19,6 +20,7 @@ from ptrd.snapshot.layout import (
     NODE_SIZE,
     RRSET,
     SEGMENT_HEADER,
+    ZONE_ABSENT,
     ZONE_CUTS,
     ZONE_WILDCARDS,
 )
@@ -30,13 +32,15 @@ from ptrd.wire.writer import RRset, split_records, write_record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ptrd.records.access import AccessList
+    from ptrd.records.transfer import NotifyTarget, Transfer
+    from ptrd.snapshot.expansion import MadeCount
     from ptrd.snapshot.view import Snapshot
 
 
 _FULL: Final = {4: 4, 6: 32}  # labels of an address
 _DIGITS: Final = {4: OCTETS, 6: NIBBLES}
 _MISS: Final = -1
+_NO_RULES: Final = AccessList(())
 _new: Final = tuple.__new__  # NamedTuple's constructor without a call in between, for what every answer needs
 
 
@@ -51,6 +55,7 @@ class ServedZone:
     """One zone of a snapshot. Names passed in are lower case and relative to the zone (without its own labels)."""
 
     __slots__ = (
+        "absent",
         "access",
         "base_length",
         "buckets",
@@ -59,17 +64,20 @@ class ServedZone:
         "cuts",
         "forward",
         "labels",
+        "made_count",
         "negative",
         "nodes",
         "number",
         "order",
         "origin",
         "prefix",
+        "primaries",
         "serial",
         "slots",
         "snapshot",
         "soa",
         "starts",
+        "transfer",
         "trie_entry",
         "version",
         "wildcards",
@@ -84,6 +92,8 @@ class ServedZone:
         segment: int,
         forward: list[Prefix],
         access: AccessList | None,
+        transfer: Transfer | None,
+        primaries: Sequence[NotifyTarget] = (),
     ) -> None:
         self.labels: int = fields[2]
         self.version: int = fields[3]
@@ -110,6 +120,12 @@ class ServedZone:
         self.slots = view[segment + slots : segment + slots + 4 * count].cast("I")
         self.forward = forward
         self.access = access
+        self.transfer = transfer
+        self.made_count: MadeCount | None = None  # once somebody has counted
+        self.primaries = primaries
+        self.absent = bool(flags & ZONE_ABSENT)
+        if self.absent and access is None:
+            self.access = _NO_RULES  # whoever asks is looked at, and told so
         soa += snapshot.pool_at
         self.soa = RRset(origin, 1, snapshot.buffer[soa : soa + soa_size])
         _, ttl, rdata = split_records(self.soa.records)[0]
@@ -186,6 +202,16 @@ class ServedZone:
             at += RRSET.size + room
             found.append(rtype)
         return found
+
+    def bodies(self, node: int) -> bytes:
+        """Give the RRsets of a node as they lie in the image, to compare them with those of another."""
+        buffer = self.buffer
+        _, size, length, count, _, _, _, _, _, room = NODE.unpack_from(buffer, node)
+        start = at = node + NODE_SIZE + size + length
+        for _ in range(count - 1):
+            at += room + RRSET.size
+            _, _, room = RRSET.unpack_from(buffer, at - RRSET.size)
+        return buffer[start : at + room]
 
     def neighbours(self, key: bytes) -> tuple[int, int]:
         """Give the nodes before and at or after a sort key; -1 where there is none. The apex is before everything."""

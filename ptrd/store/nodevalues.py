@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from ptrd.records.masterfile import EntryError
 from ptrd.records.rules import underscore
 from ptrd.records.values import StrayBits, ValueText, parse_host, parse_prefix
 from ptrd.store.yamlevents import Items, Node, Report, Text
@@ -32,7 +31,7 @@ def read_value(node: Node, what: str, parse: Callable[[str], _Value], report: Re
         return None
     try:
         return parse(node.value)
-    except (ValueText, EntryError) as error:
+    except ValueText as error:
         report.error(node, f"{what}: {error}")
         return None
 

@@ -38,6 +38,11 @@ def read_address(text: str) -> tuple[str, int]:
     return format_address(version, number), number_between(0, 65535)(found[3])
 
 
+def read_source(text: str) -> str:
+    """Read an address of this machine, which messages are to leave from."""
+    return format_address(*parse_address(text))
+
+
 def read_workers(text: str) -> int | None:
     """Read a number of workers; None for `auto`."""
     if text == "auto":

@@ -32,9 +32,7 @@ _TIMES: Final = ("refresh", "retry", "expire", "minimum")
 def read_origin(node: Node, report: Report) -> tuple[bytes, Prefix | None] | None:
     """Read the zone's name, a prefix or a domain name, into its wire form and what it spans as a reverse zone."""
     try:
-        return (
-            _parse_origin(node.value) if isinstance(node, Text) else read_value(node, "`zone`", _parse_origin, report)
-        )
+        return parse_origin(node.value) if isinstance(node, Text) else read_value(node, "`zone`", parse_origin, report)
     except StrayBits as error:
         report.error(node, f"`zone`: {error}")
         meant = error.prefix
@@ -74,7 +72,8 @@ def read_soa(node: Node, report: Report) -> Soa:
     return Soa(**names, **times, serial=serial)
 
 
-def _parse_origin(text: str) -> tuple[bytes, Prefix | None]:
+def parse_origin(text: str) -> tuple[bytes, Prefix | None]:
+    """Read a zone's name, a prefix or a domain name. Raises ValueText."""
     before, slash, _ = text.partition("/")
     try:
         version, _ = parse_address(before)

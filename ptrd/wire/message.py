@@ -12,10 +12,14 @@ from typing import Final, NamedTuple
 from dnslib import RR, DNSBuffer
 
 from ptrd import PtrdError
-from ptrd.wire.rrtypes import OPT, TSIG
+from ptrd.wire.rrtypes import IN, OPT, SOA, TSIG
 
 _FIXED: Final = Struct(">HHIH")
 _COUNTS: Final = Struct(">HHHH")
+
+
+class SerialError(PtrdError):
+    """A query for IXFR does not say what serial its client has."""
 
 
 class RestError(PtrdError):
@@ -31,8 +35,8 @@ class Edns(NamedTuple):
     options: tuple[tuple[int, bytes], ...]
 
 
-def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals: int) -> Edns | None:
-    """Walk every record behind the question and give the OPT, if there is one.
+def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals: int) -> tuple[Edns | None, bool]:
+    """Walk every record behind the question; give the OPT, if there is one, and whether the last record is a TSIG.
 
     Counts are checked against the bytes that are left; work is bounded by the length of the message. Raises RestError
     for a record that does not fit, bytes left over, an OPT that is not at the root, stands outside the additional
@@ -41,6 +45,7 @@ def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals:
     if (answers + authorities + additionals) * 11 > len(data) - at:
         raise RestError("counts")
     opt_at = -1
+    signed = False
     for index in range(answers + authorities + additionals):
         start = at
         at = _skip_name(data, at)
@@ -54,24 +59,64 @@ def read_rest(data: bytes, at: int, answers: int, authorities: int, additionals:
             if opt_at >= 0 or data[start] != 0 or index < answers + authorities:
                 raise RestError("opt")
             opt_at = start
-        elif rtype == TSIG and index != answers + authorities + additionals - 1:
-            raise RestError("tsig")  # RFC 8945, 5.1: the last record
+        elif rtype == TSIG:
+            if index != answers + authorities + additionals - 1 or not additionals:
+                raise RestError("tsig")  # RFC 8945, 5.1: the last record
+            signed = True
     if at != len(data):
         raise RestError("trailing bytes")
-    return None if opt_at < 0 else _parse_opt(data, opt_at)
+    return None if opt_at < 0 else _parse_opt(data, opt_at), signed
 
 
 def find_opt(data: bytes) -> int:
     """Find where the OPT record of a well-formed message begins, when it is the last record; else -1."""
+    start = find_last(data)
+    return start if start >= 0 and data[start : start + 3] == b"\0\0\x29" else -1
+
+
+def find_last(data: bytes) -> int:
+    """Find where the last record of a well-formed message begins; -1 when it has none."""
     questions, *counts = _COUNTS.unpack_from(data, 4)
     at, start = 12, -1
     for _ in range(questions):
         at = _skip_name(data, at) + 4
     for _ in range(sum(counts)):
         start = at
-        at = _skip_name(data, at)
-        at += 10 + int.from_bytes(data[at + 8 : at + 10], "big")
-    return start if start >= 0 and data[start : start + 3] == b"\0\0\x29" else -1
+        at = _skip_record(data, at)
+    return start
+
+
+def read_serial(data: bytes, end: int, zone: bytes) -> int:
+    """Give the serial in the SOA of the authority section of a query for IXFR (RFC 1995, 3) for a zone.
+
+    The message is one that `read_rest` has walked; `end` is where its question ends. Raises SerialError.
+    """
+    _, answers, authorities, _ = _COUNTS.unpack_from(data, 4)
+    start = end
+    for _ in range(answers):
+        start = _skip_record(data, start)
+    if authorities != 1 or answers:
+        raise SerialError("it has not one SOA")
+    at = _skip_name(data, start)
+    rtype, rclass, _, length = _FIXED.unpack_from(data, at)
+    owner = data[start:at].lower()
+    at += 10
+    last = at + length
+    if rtype != SOA or rclass != IN or owner not in {b"\xc0\x0c", zone}:
+        raise SerialError("it has not the zone's SOA")
+    try:
+        at = _skip_name(data, _skip_name(data, at))
+    except RestError:
+        raise SerialError("its SOA cannot be read") from None
+    if at + 20 != last:
+        raise SerialError("its SOA has not its right length")
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+def _skip_record(data: bytes, at: int) -> int:
+    """Give where a record of a well-formed message ends."""
+    at = _skip_name(data, at)
+    return at + 10 + int.from_bytes(data[at + 8 : at + 10], "big")
 
 
 def _skip_name(data: bytes, at: int) -> int:

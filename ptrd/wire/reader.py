@@ -36,6 +36,7 @@ _V6_SIZE: Final = 74
 _MAX_REMEMBERED: Final = 512
 
 COOKIE: Final = 10  # EDNS option
+SIGNED: Final = 16  # beyond every opcode
 
 
 class IgnoredError(PtrdError):
@@ -54,7 +55,7 @@ class Query(NamedTuple):
     """What was asked. `name` is lower case; `offsets` says where its labels begin, the root's last.
 
     An opcode other than QUERY has its question unread: `name` is empty, `end` is 12; so has a query that only asks for
-    a cookie.
+    a cookie. `opcode` is SIGNED for a query that ends in a TSIG record, which nobody has looked into yet.
     """
 
     data: bytes
@@ -111,6 +112,7 @@ def read_query(data: bytes) -> Query:
     if end == size and not (additionals or answers or authorities):
         return _new(Query, (data, 0, name, offsets, qtype, qclass, end, None))
     rest = data[end:]
+    signed = 0
     edns = _edns_of.get(rest)
     if edns is None or answers or authorities or additionals != 1:
         edns = None
@@ -118,20 +120,21 @@ def read_query(data: bytes) -> Query:
             edns = _ordinary_opt(rest)
         if edns is None:
             try:
-                edns = read_rest(data, end, answers, authorities, additionals)
+                edns, is_signed = read_rest(data, end, answers, authorities, additionals)
             except RestError as error:
                 raise MalformedError(str(error), end) from None
-    return _new(Query, (data, 0, name, offsets, qtype, qclass, end, edns))
+            signed = SIGNED if is_signed else 0
+    return _new(Query, (data, signed, name, offsets, qtype, qclass, end, edns))
 
 
 def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, additionals: int) -> Query:
     """Read a query without a question, which a COOKIE option makes one (RFC 7873, 5.4). Raises MalformedError."""
     if not questions and additionals:
         try:
-            edns = read_rest(data, 12, answers, authorities, additionals)
+            edns, signed = read_rest(data, 12, answers, authorities, additionals)
         except RestError as error:
             raise MalformedError(str(error)) from None
-        if edns is not None and any(code == COOKIE for code, _ in edns.options):
+        if edns is not None and not signed and any(code == COOKIE for code, _ in edns.options):
             return Query(data, 0, b"", (), -1, -1, 12, edns)
     raise MalformedError("question count")
 

@@ -33,6 +33,7 @@ NXDOMAIN: Final = 3
 NOTIMP: Final = 4
 REFUSED: Final = 5
 YXDOMAIN: Final = 6
+NOTAUTH: Final = 9
 BADVERS: Final = 16
 BADCOOKIE: Final = 23
 
@@ -44,6 +45,7 @@ RCODES: Final = {
     NOTIMP: "NOTIMP",
     REFUSED: "REFUSED",
     YXDOMAIN: "YXDOMAIN",
+    NOTAUTH: "NOTAUTH",
     BADVERS: "BADVERS",
     BADCOOKIE: "BADCOOKIE",
 }

@@ -10,7 +10,7 @@ import dns.message
 
 from ptrd.wire.message import Edns, RestError, read_rest
 from ptrd.wire.names import offsets_of
-from ptrd.wire.reader import IgnoredError, MalformedError, read_query
+from ptrd.wire.reader import SIGNED, IgnoredError, MalformedError, read_query
 from tests.fuzz.messages import WORDS, seeds
 from tests.fuzz.work import bounded
 
@@ -31,14 +31,15 @@ def check(data):
         assert data[2] & 0xF8 == 0
         assert error.question_end == 12 or 17 <= error.question_end <= len(data)
         return
-    assert len(data) >= 12 and not data[2] & 0x80 and query.opcode == data[2] >> 3
-    if query.opcode:
+    assert len(data) >= 12 and not data[2] & 0x80 and query.opcode & 15 == data[2] >> 3
+    if query.opcode & 15:
         assert query.end == 12 and query.edns is None
         return
     counts = struct.unpack_from(">HHHH", data, 4)
     if not counts[0]:  # RFC 7873, 5.4
         assert query.name == b"" and query.qtype == -1 and query.end == 12
-        assert query.edns == read_rest(data, 12, *counts[1:]) and any(code == 10 for code, _ in query.edns.options)
+        assert (query.edns, False) == read_rest(data, 12, *counts[1:])
+        assert any(code == 10 for code, _ in query.edns.options)
         return
     name = query.name
     assert len(name) <= 255 and name == name.lower() == data[12 : 12 + len(name)].lower()
@@ -47,7 +48,7 @@ def check(data):
     assert (query.qtype, query.qclass) == struct.unpack_from(">HH", data, query.end - 4)
     assert counts[0] == 1
     with contextlib.suppress(RestError):
-        assert read_rest(data, query.end, *counts[1:]) == query.edns
+        assert read_rest(data, query.end, *counts[1:]) == (query.edns, query.opcode == SIGNED)
         check_with_dnspython(data, query)
         return
     raise AssertionError("the early exit accepts what the whole reading refuses")

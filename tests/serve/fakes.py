@@ -22,6 +22,11 @@ class FakeOptions:
     names: tuple[str, ...] = ()
 
     @staticmethod
+    def take_notified():
+        """No primary has said anything."""
+        return set()
+
+    @staticmethod
     def take_news(_snapshot):
         """Have nothing to say."""
         return []
@@ -31,6 +36,7 @@ class FakeZone:
     """A zone with a name."""
 
     origin = b"\1z\0"
+    absent = False
 
 
 class FakeSnapshot:

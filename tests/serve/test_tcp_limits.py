@@ -10,8 +10,7 @@ from collections import Counter
 import pytest
 
 from ptrd.metrics import blocks
-from ptrd.serve.roll import Roll
-from ptrd.serve.tcp import client_of
+from ptrd.serve.roll import Roll, client_of
 from tests.serve.fakes import framed, make_query, respond, until
 from tests.serve.tcpbench import hang_up, read_message, run_with_bench
 
