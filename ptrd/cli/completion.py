@@ -13,7 +13,7 @@ Prints a script that completes commands, options and their values. It is read by
 `eval "$(ptrd completion bash)"`, by zsh as a file `_ptrd` in a folder of its fpath, and by fish as
 ~/.config/fish/completions/ptrd.fish.
 """
-_FILES: Final = frozenset({"config", "token_file", "file", "files"})
+_FILES: Final = frozenset({"config", "token_file", "file", "files", "a", "b"})  # a and b are of `diff`
 
 
 def define(parser: argparse.ArgumentParser) -> None:

@@ -47,16 +47,16 @@ def print_diff(change: Change, name: str, fields: tuple[str, ...] = ()) -> None:
     verb = "create" if before is None else "delete" if after is None else "modify"
     lines = [line for line in differences(before, after) if not fields or line[0] in fields]
     if not lines and before is not None and after is not None:
-        _say(" ", f"would change nothing of {plain(cell(some.get(name)))}")
+        say(" ", f"would change nothing of {plain(cell(some.get(name)))}")
         return
-    _say(" ", f"would {verb} {plain(cell(some.get(name)))}")
+    say(" ", f"would {verb} {plain(cell(some.get(name)))}")
     for field, old, new in lines:
         if field == name and (before is None or after is None):
             continue
         if old:
-            _say("-", f"- {field.replace('_', ' ')}: {plain(old)}")
+            say("-", f"- {field.replace('_', ' ')}: {plain(old)}")
         if new:
-            _say("+", f"+ {field.replace('_', ' ')}: {plain(new)}")
+            say("+", f"+ {field.replace('_', ' ')}: {plain(new)}")
 
 
 def differences(
@@ -79,5 +79,6 @@ def _pair(answer: dict[str, Any]) -> Change:
     return answer["before"], answer["after"]
 
 
-def _say(kind: str, text: str) -> None:
+def say(kind: str, text: str) -> None:
+    """Print a line in the colour of its kind: -, + or a space."""
     print(f"{_COLOURS[kind]}{text}{_PLAIN}" if is_colourful(sys.stdout) else text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ptrd import PtrdError
 
@@ -21,6 +21,22 @@ _SECONDS: Final = re.compile(r"\d{1,4}(\.\d{1,3})?")
 
 class UsageError(PtrdError):
     """The command line cannot be meant, although each option of it can."""
+
+
+class WordParser(argparse.ArgumentParser):
+    """Reads options wherever they stand, also between the words of a list and behind the last."""
+
+    _is_inside = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
+        """Parse in two passes, first the options and then the rest, each of which calls this once more."""
+        if self._is_inside or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._is_inside = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_inside = False
 
 
 def add_config(parser: argparse.ArgumentParser, default: str = argparse.SUPPRESS) -> None:

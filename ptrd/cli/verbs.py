@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ptrd.cli.api import Api, open_api
 from ptrd.cli.diff import print_edit
 from ptrd.cli.exits import Exit
-from ptrd.cli.options import add_config, add_connection, add_dry_run, add_format
+from ptrd.cli.options import WordParser, add_config, add_connection, add_dry_run, add_format
 from ptrd.cli.output import Shape, print_row
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
 
@@ -26,25 +26,9 @@ class Verb(NamedTuple):
     formats: bool = True
 
 
-class VerbParser(argparse.ArgumentParser):
-    """Reads options wherever they stand, also between the words of a list."""
-
-    _is_inside = False
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
-        """Parse in two passes, first the options and then the rest, each of which calls this once more."""
-        if self._is_inside:
-            return super().parse_known_args(args, namespace)
-        self._is_inside = True
-        try:
-            return self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._is_inside = False
-
-
 def define_verbs(parser: argparse.ArgumentParser, verbs: tuple[Verb, ...]) -> None:
     """Add the verbs to their noun."""
-    commands = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True, parser_class=VerbParser)
+    commands = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True, parser_class=WordParser)
     for verb in verbs:
         one = commands.add_parser(verb.name, help=verb.help, description=f"{_sentence(verb.help)}.", allow_abbrev=False)
         if verb.define is not None:

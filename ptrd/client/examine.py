@@ -251,7 +251,7 @@ class Examiner:
             cuts, reason = await transfer_cuts(Endpoint(str(server.address)), self._zone, seconds)
             if not reason:
                 return cuts, ""
-            reasons.append(f"{server.name} ({server.address}): {reason}")
+            reasons.append(f"{server.name}: {reason}")
         told = "; ".join(reasons) or "none answers over TCP"
         return None, f"it is not in this configuration, and its servers do not transfer it to this machine ({told})"
 

@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any, Final
 from ptrd import PtrdError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
     from pathlib import Path
 
     from ptrd.control.options import LocalOptions
 
     Reply = dict[str, Any]
     Command = Callable[[Mapping[str, Any]], Awaitable[Reply]]
+    Stream = Callable[[Mapping[str, Any]], AsyncIterator[Reply]]
     PersonalCommand = Callable[[Mapping[str, Any], str], Awaitable[Reply]]
 
 MAX_PATH: Final = 107  # sun_path without its final zero, unix(7)
@@ -55,7 +56,8 @@ class CommandError(PtrdError):
 class LocalServer:
     """The listening control socket: bound when made, served from `start` to `close`. Raises LocalError.
 
-    `personal` has the commands that are also told the name of the user who sent them.
+    `personal` has the commands that are also told the name of the user who sent them; `streams` has those that answer
+    with one line after another, the last of which has `end`.
     """
 
     def __init__(
@@ -63,9 +65,11 @@ class LocalServer:
         options: LocalOptions,
         commands: Mapping[str, Command],
         personal: Mapping[str, PersonalCommand] = MappingProxyType({}),
+        streams: Mapping[str, Stream] = MappingProxyType({}),
     ) -> None:
         self._commands = commands
         self._personal = personal
+        self._streams = streams
         self._path = options.path
         self._group = _group_id(options.admin_group)
         self._users = {0, os.geteuid()}
@@ -122,28 +126,35 @@ class LocalServer:
                 who = "only root, the server's own user and members of admin_group are admitted"
                 await _send(writer, _refusal(who))
                 return
-            await _send(writer, await self._answer(line, user))
+            async with contextlib.aclosing(self._answers(line, user)) as replies:
+                async for reply in replies:
+                    await _send(writer, reply)
 
-    async def _answer(self, line: bytes, user: int) -> Reply:
+    async def _answers(self, line: bytes, user: int) -> AsyncGenerator[Reply, None]:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
-            return _refusal("the request is not a JSON object on one line")
+            request = None
         if not isinstance(request, dict):
-            return _refusal("the request is not a JSON object on one line")
+            yield _refusal("the request is not a JSON object on one line")
+            return
         name = str(request.get("command"))
         try:
-            if name in self._personal:
-                return await self._personal[name](request, await asyncio.to_thread(_name_of, user))
-            if name in self._commands:
-                return await self._commands[name](request)
+            if name in self._streams:
+                async for reply in self._streams[name](request):
+                    yield reply
+            elif name in self._personal:
+                yield await self._personal[name](request, await asyncio.to_thread(_name_of, user))
+            elif name in self._commands:
+                yield await self._commands[name](request)
+            else:
+                known = ", ".join(sorted({*self._commands, *self._personal, *self._streams}))
+                yield _refusal(f"there is no such command; there are: {known}")
         except PtrdError as error:
-            return _refusal(str(error))
+            yield _refusal(str(error))
         except Exception:
             log.exception("the command %r failed", name)
-            return _refusal("the server made an internal error; its log says more")
-        known = ", ".join(sorted({*self._commands, *self._personal}))
-        return _refusal(f"there is no such command; there are: {known}")
+            yield _refusal("the server made an internal error; its log says more")
 
     def _admits(self, peer: socket.socket, user: int, group: int) -> bool:
         if user in self._users:

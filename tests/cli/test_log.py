@@ -170,7 +170,8 @@ def test_no_option_takes_a_secret():
 
     def options(parser):
         for action in parser._actions:
-            yield from action.option_strings or [action.dest]
+            if (action.option_strings, action.metavar) != (["--key"], "NAME"):  # the name of one of ptrd.yaml
+                yield from action.option_strings or [action.dest]
             for one in (action.choices or {}).values() if hasattr(action.choices, "values") else ():
                 yield from options(one)
 
