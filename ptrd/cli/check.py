@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ptrd.cli.exits import Exit, add_output, print_json
 from ptrd.cli.files import compile_zones
 from ptrd.config import ConfigError, load_config
+from ptrd.config.secrets import exposures
 from ptrd.control.options import PublishOptions
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Load the files and print what is wrong with them."""
     found = {"files": 0, "zones": 0, "records": 0, "ranges": 0}
     try:
-        given = PublishOptions(tuple(arguments.files))
-        options = given if given.zones else load_config(arguments.config).publish
+        given, exposed = PublishOptions(tuple(arguments.files)), []
+        if not given.zones:
+            config = load_config(arguments.config)
+            given, exposed = config.publish, exposures(config.secrets)
     except ConfigError as error:
         problems = error.problems
     else:
-        compiled, snapshot = compile_zones(options)
-        problems = compiled.problems
+        compiled, snapshot = compile_zones(given)
+        problems = exposed + compiled.problems
         found["files"] = compiled.files
         if snapshot is not None:
             statistics = snapshot.statistics()

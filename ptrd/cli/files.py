@@ -17,7 +17,14 @@ def compile_zones(options: PublishOptions) -> tuple[Compiled, Snapshot | None]:
     from ptrd.control.compiler import compile_sources  # noqa: PLC0415
     from ptrd.snapshot.image import open_image  # noqa: PLC0415
 
-    compiled = compile_sources(options.zones, time.time(), limit=options.max_records)
+    compiled = compile_sources(
+        options.zones,
+        time.time(),
+        limit=options.max_records,
+        keys=options.keys,
+        received=options.received,
+        catalog=options.catalog,
+    )
     if compiled.built is None:
         return compiled, None
     return compiled, open_image(b"".join(compiled.built.parts), verify=False)

@@ -5,22 +5,28 @@ Replies are plain values, ready for JSON. What is served is asked of the publish
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ptrd import __version__
 from ptrd.control.local import CommandError
+from ptrd.control.standings import describe as describe_standings
 from ptrd.wire.names import NameError_, parse_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from ptrd.control.live import Link
     from ptrd.control.local import Command, Reply
     from ptrd.control.publish import Outcome, Publisher
+    from ptrd.control.secondaries import Standing
 
+
+_BATCH: Final = 1000  # records of a line
 
 Renew = Callable[[], Awaitable[tuple[str, str, float]]]
 
@@ -50,7 +56,8 @@ class Commands:
     """The commands, over one publisher and its fleet. `started` is Unix time, `addresses` is where DNS is answered.
 
     `renew` reads the certificate of DNS over TLS again, where there is one, and tells how that ended (unchanged,
-    replaced, refused), why, and when the one in use expires in Unix time.
+    replaced, refused), why, and when the one in use expires in Unix time. `received` describes the zones that come
+    from somebody else's primary, `standings` says where each secondary of our own zones stands.
     """
 
     def __init__(
@@ -61,6 +68,8 @@ class Commands:
         started: float,
         addresses: list[str],
         renew: Renew | None = None,
+        received: Callable[[], list[dict[str, Any]]] = list,
+        standings: Callable[[], Iterable[Standing]] = list,
     ) -> None:
         self._publisher = publisher
         self._link = link
@@ -68,6 +77,8 @@ class Commands:
         self._started = started
         self._addresses = addresses
         self._renew = renew
+        self._received = received
+        self._standings = standings
 
     def by_name(self) -> Mapping[str, Command]:
         """Give the commands by their names, as `LocalServer` takes them."""
@@ -89,6 +100,29 @@ class Commands:
             raise CommandError("nothing is served yet; try again")
         return {"ok": True, "result": explain(self._link.snapshot, wire.lower(), type_of(rtype))}
 
+    async def records(self, request: Mapping[str, Any]) -> AsyncIterator[Reply]:
+        """Give `zone`, a name or a prefix, as it is live: first what it says of itself, then its records.
+
+        With `expand`, a number, default names are written out too, unless they are more than that; then a line with
+        `end`. Everything is of one snapshot. Raises CommandError and ListingError.
+        """
+        from ptrd.engine.listing import describe_zone, find_zone, list_records  # noqa: PLC0415 - as above
+
+        name, expand = request.get("zone"), request.get("expand")
+        if not isinstance(name, str) or isinstance(expand, bool) or not isinstance(expand, int | None):
+            raise CommandError("records needs a `zone`, and `expand` is a number")
+        snapshot = self._link.snapshot
+        if snapshot is None:
+            raise CommandError("nothing is served yet; try again")
+        zone = find_zone(snapshot, name)
+        described = describe_zone(snapshot, zone)
+        yield {"ok": True, "zone": described}
+        listed = list_records(snapshot, zone, expand=expand is not None and described["made"] <= expand)
+        while batch := list(islice(listed, _BATCH)):
+            yield {"ok": True, "records": batch}
+            await asyncio.sleep(0)  # others have their turns
+        yield {"ok": True, "end": True}
+
     async def reload(self, _request: Mapping[str, Any]) -> Reply:
         """Publish what the zone files say now, take a new certificate, and wait until both are live or refused."""
         how, error, expires = await self._renew() if self._renew is not None else ("", "", 0.0)
@@ -108,8 +142,11 @@ class Commands:
             reply |= {"error": "; ".join(errors), "status": 1}
         return reply
 
-    async def status(self, _request: Mapping[str, Any]) -> Reply:
-        """Describe the server: what it serves, where, by whom, and how the last publication ended."""
+    async def status(self, request: Mapping[str, Any]) -> Reply:
+        """Describe the server: what it serves, where, by whom, and how the last publication ended.
+
+        With `secondaries` each of them is described too.
+        """
         publisher = self._publisher
         outcome = publisher.outcome
         live = publisher.live
@@ -127,6 +164,8 @@ class Commands:
                 "listen": self._addresses,
                 "workers": [worker._asdict() for worker in self._fleet.workers()],
                 "restarts": self._fleet.restarts,
+                "received": self._received(),
+                **describe_standings(list(self._standings()), each=bool(request.get("secondaries"))),
                 "publish": None if outcome is None else describe(outcome) | {"problems": _problems(outcome)},
             },
         }

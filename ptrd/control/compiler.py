@@ -17,29 +17,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ptrd import PtrdError
+from ptrd.control.contents import received_segment
+from ptrd.control.differences import find_differing
 from ptrd.control.jobs import Report, dump_line, load_job
+from ptrd.records.catalog import catalog_zone, load_catalog
 from ptrd.records.model import Place, Problem
 from ptrd.records.rules import RECORDS_LIMIT
 from ptrd.snapshot.build import build_image
-from ptrd.snapshot.image import open_image, read_about, segment_of, serials_of
+from ptrd.snapshot.image import Input, open_image, read_about, segment_of, serials_of
 from ptrd.snapshot.layout import ImageError
+from ptrd.snapshot.outline import read_outlines
 from ptrd.snapshot.segment import compile_segment
+from ptrd.snapshot.stubs import stub_behind, stubs_of
 from ptrd.store.atomic import write_parts
 from ptrd.store.images import ImageFileError, MappedImage, input_of, stat_input
 from ptrd.store.sources import expand_sources
 from ptrd.store.state import Serials, SerialsError, dump_serials, load_serials
 from ptrd.store.zonefile import load_zone_file
+from ptrd.wire.names import parse_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from mmap import mmap
 
     from ptrd.control.jobs import Job
+    from ptrd.records.catalog import Catalog
     from ptrd.snapshot.build import BuiltImage
-    from ptrd.snapshot.image import Input
 
 MAX_PROBLEMS: Final = 1000  # that are reported to the publisher; `ptrd check` prints all
 _TRIES: Final = 5
+_NO_FILE: Final = Input("", 0, 0, 0, 0)  # where a segment is made of other things than a file
 _GRAIN: Final = 0.02  # seconds; a file system's clock may stand still for so long (10 ms ticks, and some)
 
 
@@ -61,8 +68,13 @@ def compile_sources(
     revision: int = 1,
     serials: Serials | None = None,
     old: mmap | bytes | None = None,
+    keys: Collection[bytes] | None = None,
+    received: str = "",
+    catalog: Catalog | None = None,
 ) -> Compiled:
     """Load every zone file of the sources, reuse what the old image has of unchanged ones, and build an image.
+
+    `received` is the folder of what primaries sent; zones that are not there, or without a folder, are absent.
 
     The problems are all that there are, in the order of files and lines; of reused files, none.
     """
@@ -87,9 +99,61 @@ def compile_sources(
         if not _has_error(found):
             segments.append((source, compile_segment(path, zones)))
         del zones, data  # a million tuples, before the next file has its own
-    built = build_image(segments, serials or {}, settings, revision, now)
-    problems += built.problems
+    received_too = _with_received(segments, received, known, catalog)
+    built = build_image(segments, serials or {}, settings, revision, now, keys)
+    problems += received_too + built.problems
     return Compiled(None if _has_error(problems) else built, problems, len(paths), reused)
+
+
+def compile_received(
+    old: mmap | bytes,
+    now: float,
+    received: str,
+    *,
+    revision: int = 1,
+    serials: Serials | None = None,
+    catalog: Catalog | None = None,
+) -> Compiled:
+    """Build an image of what primaries sent, and of all zone files as the old image has them: none of them is read.
+
+    The files' identities and the settings stay those of the old image, so that it can be told what has changed since.
+    Raises ImageError.
+    """
+    about = read_about(old)
+    known = {source: segment_of(old, number) for number, source in enumerate(about.inputs)}
+    segments: list[tuple[Input, bytes | memoryview]] = [
+        (source, segment) for source, segment in known.items() if source.path and stub_behind(segment) is None
+    ]
+    files = len(segments)
+    problems = _with_received(segments, received, known, catalog)
+    built = build_image(segments, serials or {}, about.settings, revision, now)
+    problems += built.problems
+    return Compiled(None if _has_error(problems) else built, problems, files, files)
+
+
+def _with_received(
+    segments: list[tuple[Input, bytes | memoryview]],
+    received: str,
+    known: dict[Input, memoryview],
+    catalog: Catalog | None,
+) -> list[Problem]:
+    """Add the segments of what primaries sent, and of the catalog, to those of the zone files."""
+    problems = []
+    stubs = [stub for _, segment in segments for stub in stubs_of(segment)]
+    for stub in stubs:
+        source, segment, found = received_segment(stub, received, known)
+        segments.append((source, segment))
+        problems += found
+    if catalog is not None:
+        segments.append((_NO_FILE, _catalog_segment(catalog, segments)))
+    return problems
+
+
+def _catalog_segment(catalog: Catalog, segments: list[tuple[Input, bytes | memoryview]]) -> bytes:
+    """Make the catalog of all zones that somebody may transfer."""
+    zones = read_outlines(segments)
+    members = [zone.origin for zone in zones if zone.transfer is not None and zone.transfer["allow"]]
+    return compile_segment(catalog.place.file, [catalog_zone(catalog, members)])
 
 
 def run_job(job: Job) -> Report:
@@ -98,24 +162,19 @@ def run_job(job: Job) -> Report:
     try:
         old = _map_old(job.old)
         serials, report.problems = _known_serials(Path(job.serials), old)
-        compiled = compile_sources(
-            job.sources,
-            job.now,
-            limit=job.limit,
-            settings=bytes.fromhex(job.settings),
-            revision=job.revision,
-            serials=serials,
-            old=old,
-        )
+        compiled = _compile(job, old, serials)
         report.problems += compiled.problems
         report.files, report.reused = compiled.files, compiled.reused
         if compiled.built is None:
             errors = sum(not problem.warning for problem in compiled.problems)
-            report.error = f"the zone files have {errors} error{'s' if errors > 1 else ''}"
+            what = "the zones have" if job.kept else "the zone files have"
+            report.error = f"{what} {errors} error{'s' if errors > 1 else ''}"
         else:
             write_parts(Path(job.serials_output), [dump_serials(compiled.built.serials)])
             write_parts(Path(job.output), compiled.built.parts)
             report.changed = compiled.built.changed
+            if old is not None and report.changed:
+                report.differing = find_differing(old, Path(job.output), [zone for zone, *_ in report.changed])
     except PtrdError as error:
         report.error = str(error)
     except OSError as error:
@@ -123,6 +182,26 @@ def run_job(job: Job) -> Report:
     except MemoryError:
         report.error = "there is not enough memory to compile the zone files"
     return report
+
+
+def _compile(job: Job, old: mmap | None, serials: Serials) -> Compiled:
+    catalog = load_catalog(job.catalog)
+    if job.kept:
+        if old is None:
+            raise ImageError(f"the image {job.old} is gone; reload the zone files: ptrd reload")
+        return compile_received(old, job.now, job.received, revision=job.revision, serials=serials, catalog=catalog)
+    return compile_sources(
+        job.sources,
+        job.now,
+        limit=job.limit,
+        settings=bytes.fromhex(job.settings),
+        revision=job.revision,
+        serials=serials,
+        old=old,
+        received=job.received,
+        catalog=catalog,
+        keys=None if job.keys is None else [parse_name(name) for name in job.keys],
+    )
 
 
 def main() -> None:

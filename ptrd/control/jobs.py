@@ -22,6 +22,10 @@ class Job:
     settings: str  # hex
     revision: int
     now: float
+    received: str = ""  # the folder of what primaries sent
+    catalog: dict[str, Any] | None = None  # as records.catalog dumps it
+    keys: tuple[str, ...] | None = None  # names of those that zones may name, None for any
+    kept: bool = False  # the zone files are taken as the old image has them, and none of them is read
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class Report:
     changed: list[tuple[str, int | None, int]] = field(default_factory=list)  # (zone, old serial, new serial)
     files: int = 0
     reused: int = 0  # of the files, those that were not read again
+    differing: dict[str, Any] = field(default_factory=dict)  # as control.differences finds it
 
 
 def dump_line(value: Job | Report) -> bytes:
@@ -44,7 +49,8 @@ def dump_line(value: Job | Report) -> bytes:
 def load_job(line: bytes) -> Job:
     """Read a job."""
     values: dict[str, Any] = json.loads(line)
-    return Job(**values | {"sources": tuple(values["sources"])})
+    keys = values["keys"]
+    return Job(**values | {"sources": tuple(values["sources"]), "keys": None if keys is None else tuple(keys)})
 
 
 def load_report(line: bytes) -> Report:

@@ -11,6 +11,7 @@ from ptrd.records.management import Policy
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ptrd.records.catalog import Catalog
     from ptrd.records.model import Prefix
     from ptrd.store.certificate import CertificateFiles
 
@@ -22,6 +23,9 @@ class PublishOptions:
     zones: tuple[str, ...]  # files and folders, in the operator's order
     watch: float | None = None
     max_records: int = 100  # of one name and type, CVE-2024-1737
+    catalog: Catalog | None = None
+    received: str = ""  # the folder of what primaries sent, where there is one
+    keys: tuple[bytes, ...] | None = None  # names of those that zones may name, None for any
 
 
 @dataclass(frozen=True, slots=True)

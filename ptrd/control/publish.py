@@ -2,7 +2,8 @@
 
 A publication compiles every zone file in a child process, puts the image and its serials on the disk, and makes it
 live on every worker; only then is it `live` here. Whatever fails on the way leaves the old image serving. One runs at
-a time, and requests that come while it runs share the next one, since it may have read its files already.
+a time, and requests that come while it runs share the next one, since it may have read its files already. What
+primaries sent is published without a look at the zone files: these stay as they were published last.
 """
 
 from __future__ import annotations
@@ -17,24 +18,30 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ptrd import PtrdError, __version__
 from ptrd.control.child import run_compiler
+from ptrd.control.differences import Differing, load_differing
 from ptrd.control.jobs import Job, Report
 from ptrd.logs import LISTED
+from ptrd.records.catalog import dump_catalog
 from ptrd.snapshot.image import open_image, read_about
 from ptrd.snapshot.layout import VERSION
 from ptrd.store.atomic import rename_into, temporary_beside
 from ptrd.store.images import MappedImage, stat_inputs
+from ptrd.store.received import is_content, stat_received
 from ptrd.store.sources import expand_sources
 from ptrd.store.state import raise_serials
+from ptrd.wire.names import format_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ptrd.control.options import PublishOptions
+    from ptrd.snapshot.image import Input
     from ptrd.snapshot.view import Snapshot
     from ptrd.store.state import State
 
 _CHANGES_LOGGED: Final = 20
+_PAUSE: Final = 0.5  # seconds at least between two publications of what primaries sent
 
 log = logging.getLogger("ptrd")
 
@@ -53,6 +60,7 @@ class Live(NamedTuple):
     image: MappedImage
     snapshot: Snapshot
     statistics: dict[str, int]
+    differing: Differing = Differing()  # from the image before
 
 
 class Outcome(NamedTuple):
@@ -91,7 +99,8 @@ class Publisher:
         self._report = report
         self._settings = settings_of(options)
         self._turn = asyncio.Lock()
-        self._next: asyncio.Task[Outcome] | None = None  # not begun yet
+        self._next: dict[bool, asyncio.Task[Outcome]] = {}  # not begun yet, by whether the zone files are kept
+        self._soonest = 0.0  # when what primaries sent may be published again, in the loop's time
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self._revision = 0  # of the newest image
         self.live: Live | None = None
@@ -132,11 +141,21 @@ class Publisher:
 
     async def reload(self) -> Outcome:
         """Publish what the zone files say now, and give how it ended, when it has."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._publish())
-            self._tasks.add(self._next)
-            self._next.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(self._next)
+        return await self._share(kept=False)
+
+    async def publish_received(self) -> Outcome:
+        """Publish what primaries have sent, over the zone files as they were published last, and give how it ended.
+
+        While much comes, much is published at once: between two of these there is as much time as the first one took.
+        """
+        return await self._share(kept=True)
+
+    async def _share(self, *, kept: bool) -> Outcome:
+        if kept not in self._next:
+            task = self._next[kept] = asyncio.create_task(self._publish_received() if kept else self._publish())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(self._next[kept])
 
     async def close(self) -> None:
         """End the publication that runs, with its compiler; what is live stays."""
@@ -163,16 +182,31 @@ class Publisher:
 
     async def _publish(self) -> Outcome:
         async with self._turn:
-            self._next = None  # who asks from here on has files in mind that may have been read already
+            del self._next[False]  # who asks from here on has files in mind that may have been read already
             began = time.monotonic()
             if self.live is not None and self._is_current(self.live):
                 return self._conclude("unchanged", began, Report())
             report = await self._renew(reuse=self.live is not None)
             return self._conclude("refused" if report.error else "compiled", began, report)
 
-    def _conclude(self, how: str, began: float, report: Report) -> Outcome:
-        """Remember, log and report how a publication ended."""
-        outcome = self.outcome = Outcome(how, time.time(), time.monotonic() - began, report)
+    async def _publish_received(self) -> Outcome:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._soonest - loop.time())
+        async with self._turn:
+            del self._next[True]
+            began = time.monotonic()
+            if self.live is not None and self._has_all_received(self.live):
+                return Outcome("unchanged", time.time(), 0.0, Report())
+            report = await self._renew(reuse=self.live is not None, kept=True)
+            outcome = self._conclude("refused" if report.error else "compiled", began, report, kept=True)
+            self._soonest = loop.time() + max(outcome.seconds, _PAUSE)
+            return outcome
+
+    def _conclude(self, how: str, began: float, report: Report, *, kept: bool = False) -> Outcome:
+        """Log and report how a publication ended; how one of the zone files ended is remembered."""
+        outcome = Outcome(how, time.time(), time.monotonic() - began, report)
+        if not kept:
+            self.outcome = outcome
         for place, message, warning in report.problems:
             level = logging.WARNING if warning else logging.ERROR
             log.log(level, "%s:%d:%d: %s", *place, message, extra=LISTED | {"place": place})
@@ -206,14 +240,24 @@ class Publisher:
         paths, problems = expand_sources(self._options.zones)
         if any(not problem.warning for problem in problems) or about.settings != self._settings:
             return False
-        return about.inputs == stat_inputs(paths)
+        files = [source for source in about.inputs if source.path and not self._is_received(source)]
+        return files == stat_inputs(paths) and self._has_all_received(live)
 
-    async def _renew(self, *, reuse: bool) -> Report:
+    def _is_received(self, source: Input) -> bool:
+        """Tell whether an input of an image is what a primary sent, and no zone file."""
+        return bool(self._options.received) and is_content(source.path, self._options.received)
+
+    def _has_all_received(self, live: Live) -> bool:
+        """Tell whether an image was made of just what primaries have sent until now."""
+        received = [source for source in read_about(live.image.buffer).inputs if self._is_received(source)]
+        return received == [stat_received(source.path) for source in received]
+
+    async def _renew(self, *, reuse: bool, kept: bool = False) -> Report:
         """Compile the files and make the image live. What fails is in the report, and then nothing has changed."""
         try:
-            report = await self._compile(reuse=reuse)
+            report = await self._compile(reuse=reuse, kept=kept)
             if not report.error:
-                live = open_live(self._state.image)
+                live = open_live(self._state.image)._replace(differing=load_differing(report.differing))
                 self._revision = live.snapshot.revision  # some workers may have it, even if others fail
                 self._revision = await self._spread(live, report.changed)
                 self.live = live
@@ -224,7 +268,7 @@ class Publisher:
             return Report(error=f"{error.filename or self._state.folder}: {error.strerror}")
         return report
 
-    async def _compile(self, *, reuse: bool) -> Report:
+    async def _compile(self, *, reuse: bool, kept: bool) -> Report:
         """Have the files compiled, and put what came of it in place: serials first, so that they never go back."""
         state = self._state
         image = temporary_beside(state.image)
@@ -239,6 +283,10 @@ class Publisher:
             settings=self._settings.hex(),
             revision=self._revision + 1,
             now=time.time(),
+            received=self._options.received,
+            catalog=dump_catalog(self._options.catalog),
+            keys=None if self._options.keys is None else tuple([format_name(name) for name in self._options.keys]),
+            kept=kept,
         )
         try:
             await asyncio.to_thread(raise_serials, state.serials, dict(self._serials()))
@@ -254,7 +302,7 @@ class Publisher:
 
 def settings_of(options: PublishOptions) -> bytes:
     """Give a digest of everything but the zone files that an image depends on."""
-    text = repr((__version__, VERSION, options.max_records))
+    text = repr((__version__, VERSION, options.max_records, sorted(options.keys or ()), options.catalog))
     return blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -16,9 +16,8 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from ptrd import PtrdError
 from ptrd.records.model import Place, Problem, RRset
-from ptrd.records.values import MAX_TTL, escape, quote
+from ptrd.records.values import MAX_TTL, ValueText, escape, quote
 from ptrd.wire.names import NameError_, format_name, is_below, join_labels, labels_of, parse_name
 from ptrd.wire.rrtypes import DS, NS, SOA
 
@@ -63,7 +62,7 @@ _CLASSES: Final = re.compile(r"IN|CH|HS|CS|ANY|NONE|CLASS[0-9]+", re.IGNORECASE 
 _ABSOLUTE: Final = re.compile(r"(?:\\.|[^\\])*\.|\.", re.DOTALL)
 
 
-class EntryError(PtrdError):
+class EntryError(ValueText):
     """An entry, or one record's data, cannot be read; `at` is where in the text."""
 
     def __init__(self, message: str, at: int = 0) -> None:
@@ -71,7 +70,7 @@ class EntryError(PtrdError):
         self.at = at
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """One logical line: `text` begins at `at` of the block and has comments, parentheses and line ends blanked."""
 
     at: int
@@ -110,7 +109,7 @@ def parse_rrsets(
     column. When not `exact` (a text whose lines are not lines of the file) everything is placed there. Records of one
     RRset share the lowest TTL, with a warning (RFC 2181, 5.2); equal records count once.
     """
-    return _Reader(text, origin, default_ttl, place, exact=exact).read()
+    return MasterReader(text, origin, default_ttl, place, exact=exact).read()
 
 
 def parse_rdata(rtype: int, text: str, origin: bytes = b"\0") -> bytes:
@@ -139,8 +138,8 @@ def _parse_rdata(rtype: int, text: str, origin: dns.name.Name) -> tuple[bytes, b
         ) from None
 
 
-class _Reader:
-    """Reads one block; holds what later entries inherit: origin, TTL, owner."""
+class MasterReader:
+    """Reads one block; holds what later entries inherit: origin, TTL, owner. Whole master files build on it."""
 
     def __init__(self, text: str, origin: bytes, default_ttl: int, place: Place, *, exact: bool) -> None:
         self.text = text
@@ -157,6 +156,7 @@ class _Reader:
         self.rrsets: dict[tuple[bytes, int], _Growing] = {}
 
     def read(self) -> tuple[list[RRset], list[Problem]]:
+        """Read all entries."""
         for entry in self.entries():
             try:
                 self.read_entry(entry)
@@ -175,9 +175,9 @@ class _Reader:
         line = bisect_right(self.line_starts, at) - 1
         return Place(self.place.file, self.place.line + line, self.place.column + at - self.line_starts[line])
 
-    def entries(self) -> list[_Entry]:
+    def entries(self) -> list[Entry]:
         """Split the text into logical lines; an unfinished string or parenthesis is a problem here."""
-        entries: list[_Entry] = []
+        entries: list[Entry] = []
         parts: list[str] = []
         start = at = 0
         opened = -1  # where the outermost open parenthesis stands
@@ -187,7 +187,7 @@ class _Reader:
         def finish() -> None:
             text = "".join(parts)
             if not broken and text.strip(_SPACE):
-                entries.append(_Entry(start, text))
+                entries.append(Entry(start, text))
             parts.clear()
 
         for piece in _PIECE.finditer(self.text):
@@ -224,7 +224,7 @@ class _Reader:
         finish()
         return entries
 
-    def read_entry(self, entry: _Entry) -> None:
+    def read_entry(self, entry: Entry) -> None:
         """Read one directive or record."""
         tokens = [(found[0], entry.at + found.start()) for found in _TOKEN.finditer(entry.text)]
         end = entry.at + len(entry.text)
@@ -240,13 +240,13 @@ class _Reader:
             self.owner = self.read_owner(first, at)
         elif not self.has_owner:
             raise EntryError("the first record has no owner; begin its line with a name, or @ for the zone's own", at)
-        ttl = self.ttl
+        ttl: int | None = None
         seen: set[str] = set()
         token, type_at = next(fields, ("", end))
         while True:
             if "ttl" not in seen and _TTL.fullmatch(token):
                 seen.add("ttl")
-                ttl = _read_ttl(token, type_at)
+                ttl = read_ttl(token, type_at)
             elif "class" not in seen and _CLASSES.fullmatch(token):
                 seen.add("class")
                 if token.upper() != "IN":
@@ -257,15 +257,20 @@ class _Reader:
         rtype = self.read_type(token, type_at)
         _, rdata_at = next(fields, ("", end))
         try:
-            rdata, canonical = _parse_rdata(rtype, entry.text[rdata_at - entry.at :].strip(_SPACE), self.origin_name)
+            rdata, canonical = self.read_data(rtype, entry.text[rdata_at - entry.at :].strip(_SPACE))
         except EntryError as error:
             raise EntryError(str(error), min(rdata_at, end)) from None
         if self.owner is not None:
             self.add(rtype, ttl, rdata, canonical, at)
 
-    def add(self, rtype: int, ttl: int, rdata: bytes, canonical: bytes, at: int) -> None:
-        """Put a record into its RRset."""
+    def read_data(self, rtype: int, text: str) -> tuple[bytes, bytes]:
+        """Read a record's data, as written and in canonical form. Raises EntryError."""
+        return _parse_rdata(rtype, text, self.origin_name)
+
+    def add(self, rtype: int, written: int | None, rdata: bytes, canonical: bytes, at: int) -> None:
+        """Put a record into its RRset; `written` is its TTL, None where it has none of its own."""
         owner = self.owner or b""
+        ttl = self.ttl if written is None else written
         rrset = self.rrsets.get((owner, rtype))
         if rrset is None:
             rrset = self.rrsets[owner, rtype] = _Growing(ttl, self.place_of(at))
@@ -291,12 +296,13 @@ class _Reader:
             raise EntryError(f"{name} has {len(arguments)} arguments; write {wanted}", at)
         token, token_at = arguments[0]
         if name == "$TTL":
-            self.ttl = _read_ttl(token, token_at)
+            self.ttl = read_ttl(token, token_at)
         else:
             self.origin = self.read_name(token, token_at)
             self.origin_name = dns.name.from_wire(self.origin, 0)[0]
 
     def read_owner(self, token: str, at: int) -> bytes:
+        """Read an owner, in lower case. Raises EntryError for one outside the zone."""
         owner = self.read_name(token, at).lower()
         if is_below(owner, self.zone):
             return owner
@@ -320,6 +326,7 @@ class _Reader:
             raise EntryError(f"{quote(token)} is no name: {error}", at) from None
 
     def read_type(self, token: str, at: int) -> int:
+        """Read the type of a record. Raises EntryError."""
         if not token:
             raise EntryError('the record has no type; write NAME [TTL] [IN] TYPE DATA, such as: @ IN TXT "text"', at)
         try:
@@ -330,14 +337,19 @@ class _Reader:
             raise EntryError(f"{quote(token)} is no record type; write one such as PTR, TXT or TYPE65280", at)
         if dns.rdatatype.is_metatype(dns.rdatatype.RdataType.make(rtype)):
             raise EntryError(f"{token} is a type of questions and messages, not of records; remove the record", at)
+        self.admit_type(rtype, token, at)
+        return rtype
+
+    def admit_type(self, rtype: int, token: str, at: int) -> None:
+        """Refuse a type that is written elsewhere. Raises EntryError."""
         if rtype in _TYPES_ELSEWHERE:
             raise EntryError(f"{token} is not allowed here; {_TYPES_ELSEWHERE[rtype]}", at)
         if self.owner == self.zone and rtype in _APEX_TYPES_ELSEWHERE:
             raise EntryError(f"{token} at the zone's own name is not allowed here; {_APEX_TYPES_ELSEWHERE[rtype]}", at)
-        return rtype
 
 
-def _read_ttl(token: str, at: int) -> int:
+def read_ttl(token: str, at: int) -> int:
+    """Read a TTL, as seconds or with units, `1h30m` among them. Raises EntryError."""
     if not _TTL.fullmatch(token):
         raise EntryError(f"{quote(token)} is no TTL; write seconds, or numbers with units: 30s, 5m, 1h, 1d, 2w", at)
     total = 0

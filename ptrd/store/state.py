@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Serials = dict[bytes, tuple[bytes, int]]  # zone -> (digest of its content, SOA serial)
 
+RECEIVED: Final = "received"  # the folder of what primaries sent, within the state folder
 _VERSION: Final = 1
 
 
@@ -40,9 +41,11 @@ class State:
         self.folder = folder
         self.image = folder / "zones.image"
         self.serials = folder / "serials.json"
+        self.history = folder / "zones.history"
         self.cookie_secret = folder / "cookie.secret"
         self.database = folder / "ptrd.db"
         self.master_key = folder / "master.key"
+        self.received = folder / RECEIVED
         self._lock = lock
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from yaml.events import MappingEndEvent, MappingStartEvent
 
 from ptrd.records.masterfile import parse_rrsets
 from ptrd.records.model import Place, Prefix, Problem, Zone
-from ptrd.records.rules import no_addresses, outside, zone_problems
+from ptrd.records.rules import no_addresses, outside, served_problems, zone_problems
 from ptrd.records.values import ValueText, format_address, format_prefix, parse_duration
 from ptrd.store.nodevalues import is_null, read_hosts, read_list, read_prefix, read_value
 from ptrd.store.recordtable import RecordTable, read_records
@@ -29,14 +29,18 @@ from ptrd.store.yamlevents import (
 )
 from ptrd.store.zoneaccess import read_access
 from ptrd.store.zoneapex import DEFAULT_SOA, read_origin, read_soa
+from ptrd.store.zoneprimaries import read_primaries
 from ptrd.store.zoneranges import read_defaults, read_delegations
+from ptrd.store.zonetransfer import read_transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ptrd.records.model import Soa
+
 _KEYS: Final = (
     *("zone", "ttl", "soa", "ns", "covers", "records", "defaults", "delegations", "forward", "rrsets"),
-    "access",
+    *("access", "transfer", "primaries"),
 )
 _TTL: Final = 3600
 
@@ -87,8 +91,9 @@ def build_zone(document: Document, report: Report, limit: int) -> Zone | None:
     origin = _read_required(document, "zone", "192.0.2.0/24", report, read_origin)
     covers_node = document.value("covers")
     covers = None if covers_node is None else _read_covers(covers_node, report)
-    soa = _read_required(document, "soa", "{mname: ns1.example.net, rname: hostmaster@example.net}", report, read_soa)
-    servers = _read_required(document, "ns", "[ns1.example.net, ns2.example.net]", report, _read_servers) or []
+    primaries, primary_keys = read_primaries(document.value("primaries"), document.fields, report)
+    comes = document.value("primaries") is not None  # with all that follows here
+    soa, servers = (None, []) if comes else _read_apex(document, report)
     ttl_node = document.value("ttl")
     ttl = None if ttl_node is None else read_value(ttl_node, "`ttl`", parse_duration, report)
     zone = Zone(
@@ -108,6 +113,11 @@ def build_zone(document: Document, report: Report, limit: int) -> Zone | None:
     zone.delegations = read_delegations(document.value("delegations"), zone, places, report)
     zone.forward = _read_forward(document.value("forward"), report)
     zone.access = read_access(document.value("access"), report)
+    zone.transfer, keys = read_transfer(document.value("transfer"), report)
+    zone.primaries = primaries
+    zone.keys = {name: report.place(node) for name, node in (primary_keys | keys).items()}
+    if comes:
+        return _finish_stub(document, zone, report) if origin else None
     _place_records(document, zone, report)
     if origin is None:
         return None
@@ -120,6 +130,23 @@ def build_zone(document: Document, report: Report, limit: int) -> Zone | None:
         zone.delegations = []
     whole = report.errors == document.errors
     for problem in zone_problems(zone, limit, places, whole=whole):
+        report.add(problem)
+    return zone if report.errors == document.errors else None
+
+
+def _read_apex(document: Document, report: Report) -> tuple[Soa | None, list[tuple[Node, bytes]]]:
+    """Read the SOA and the name servers, which must be written."""
+    example = "{mname: ns1.example.net, rname: hostmaster@example.net}"
+    soa = _read_required(document, "soa", example, report, read_soa)
+    return soa, _read_required(document, "ns", "[ns1.example.net, ns2.example.net]", report, _read_servers) or []
+
+
+def _finish_stub(document: Document, zone: Zone, report: Report) -> Zone | None:
+    """Check a zone whose records come from its primaries."""
+    if zone.prefix is None and zone.defaults:
+        report.error(document.fields["defaults"][0], no_addresses(zone.origin))
+        zone.defaults = []
+    for problem in served_problems(zone):
         report.add(problem)
     return zone if report.errors == document.errors else None
 

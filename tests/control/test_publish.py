@@ -231,7 +231,7 @@ def test_requests_share_the_next_publication(site):
         await publisher.start()
         site.write("one.yaml", zone("a.example.net"))
         first = asyncio.create_task(publisher.reload())
-        await until(lambda: publisher._next is None and publisher._turn.locked())
+        await until(lambda: not publisher._next and publisher._turn.locked())
         others = [asyncio.create_task(publisher.reload()) for _ in range(20)]
         site.write("one.yaml", zone("b.example.net"))
         return await first, await asyncio.gather(*others)
