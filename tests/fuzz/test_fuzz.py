@@ -12,7 +12,8 @@ from tests.fuzz.mutation import CORPUS, HARNESSES, inputs, load, mutations
 from tests.fuzz.work import TooMuchWorkError, bounded
 
 # As many as take a second or so.
-CHANGED = {"reader": 3000, "responder": 500, "names": 2000, "templates": 60, "zonefile": 60, "tcp": 300}
+CHANGED = {"reader": 3000, "responder": 500, "names": 2000, "templates": 60, "zonefile": 60, "tcp": 300, "foreign": 300,
+           "signed": 1000}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
