@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ptrd.control.notify import ZoneNotifier
+from ptrd.control.secondaryzones import SecondaryZones
 from ptrd.engine.responder import SOURCES
 from ptrd.metrics import blocks as layout
 from ptrd.metrics.blocks import RangeCounts, extended_rcode, make_block, map_ranges
@@ -21,6 +25,8 @@ UNITS = ("seconds", "bytes")
 LABELS = {"version", "family", "transport", "qtype", "rcode", "source", "reason", "zone", "range", "template"} | {
     "result",
     "process",
+    "state",
+    "secondary",
     "verdict",
 }
 
@@ -57,17 +63,22 @@ def test_names_follow_the_conventions(name):
     assert re.fullmatch(r"[A-Z][^\n]*\.", about.help)
     assert set(about.labels) <= LABELS
     assert not set(about.labels) & {"name", "qname", "client", "address", "le"}
-    assert not any(label in stem for label in about.labels if label not in {"range", "source", "process"})
+    assert not any(label in stem for label in about.labels if label not in {"range", "source", "process", "secondary"})
 
 
 def test_everything_is_exposed_from_the_start(blocks):
     """A scrape of a server that was never asked has every metric, so that rates begin at zero."""
     ranges = RangeCounts(2, [("2.0.192.in-addr.arpa.", "192.0.2.0/24", "{ip}.example.net")])
     processes = {"supervisor": os.getpid()}
-    more = {name: [(("confirmed",), 1)] for name in METRICS if "confirmation" in name}
+    more = {
+        **ZoneNotifier(lambda: None).samples(),
+        **SecondaryZones(Path("/nonexistent"), (), asyncio.Event().wait).samples(),
+    }
+    more |= {name: [(("confirmed",), 1)] for name in METRICS if "confirmation" in name}
     readings = Readings(blocks=blocks, ranges=ranges, certificate_expires=2e9, processes=processes, more=more)
     found = scrape(readings)
     expected = {name for name, about in METRICS.items() if about.kind != "histogram"}
+    expected -= {"ptrd_secondary_serial", "ptrd_secondary_lag_seconds"}  # there is none yet
     expected |= {f"ptrd_response_duration_seconds_{part}" for part in ("bucket", "sum", "count")}
     assert set(found) == expected
     assert found["ptrd_queries_total"] == dict.fromkeys(layout.TRANSPORTS, 0)

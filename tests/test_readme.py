@@ -187,13 +187,13 @@ def test_every_verb_and_option_is_described():
     """COMMANDS has a row for each verb with just its own options, and SYNOPSIS names the verbs."""
     verbs = dict(verbs_of(make_parser()))
     shared = {"--help", "--config", "--url", "--token-file", "--insecure-http", "--output", "--dry-run"}
-    rows = {re.match(r"`([a-z-]+ [a-z]+)", row[0])[1]: row[1] for row in table("COMMANDS")[1:]}
+    rows = {re.match(r"`([a-z-]+ [a-z-]+)", row[0])[1]: row[1] for row in table("COMMANDS")[1:]}
     assert list(rows) == list(verbs)
     for verb, options in verbs.items():
         assert set(re.findall(r"`(--[a-z-]+)", rows[verb])) == options - shared, verb
     for option in shared - {"--help", "--output", "--config"}:
         assert f"`{option}" in section("COMMANDS")
-    synopsis = re.findall(r"^    ptrd ([a-z-]+) ([a-z]+(?:\|[a-z]+)+)$", section("SYNOPSIS"), re.MULTILINE)
+    synopsis = re.findall(r"^    ptrd ([a-z-]+) ([a-z-]+(?:\|[a-z-]+)+)$", section("SYNOPSIS"), re.MULTILINE)
     listed = [f"{noun} {verb}" for noun, verbs in synopsis for verb in verbs.split("|")]
     assert [name for name in listed if not name.startswith("completion ")] == list(verbs)
 

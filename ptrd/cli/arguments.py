@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from ptrd import PtrdError, __version__
 from ptrd.cli.client import UnreachableError
 from ptrd.cli.exits import Exit, complain
-from ptrd.cli.options import DEFAULT_CONFIG, UsageError, add_config, spell_wait
+from ptrd.cli.options import DEFAULT_CONFIG, UsageError, WordParser, add_config, spell_wait
 from ptrd.config import ConfigError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "verify": "verify",
     "doctor": "doctor",
     "reload": "reload",
+    "refresh": "refresh",
     "status": "status",
     "ptr": "ptr",
     "eip": "eip",
@@ -57,13 +58,16 @@ _COMMANDS: Final = {
     "log": "log",
     "backup": "backup",
     "restore": "restore",
+    "import": "importing",
+    "export": "export",
+    "diff": "comparison",
     "completion": "completion",
 }
 _EPILOG: Final = """\
 exit status:
   0    done
-  1    something is invalid or was refused; the output says what
-  2    the command line is wrong
+  1    something is invalid or was refused; the output says what (diff: there is a difference)
+  2    the command line is wrong (diff: the two cannot be compared)
   3    no running server could be asked, or no resolver (verify, doctor)
   4    a change is committed, but not live within --wait
 
@@ -141,7 +145,7 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ptrd {__version__}")
     add_config(parser, DEFAULT_CONFIG)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=WordParser)
     for name in _COMMANDS:
         if name not in named:
             commands.add_parser(name)

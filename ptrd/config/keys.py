@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ptrd.client.endpoints import read_endpoint
+from ptrd.config.catalog import EXAMPLE, read_catalog
+from ptrd.config.secrets import read_keys
 from ptrd.control.options import ConfirmOptions, PublishOptions
 from ptrd.engine.options import Options
 from ptrd.records.model import Prefix
@@ -21,6 +23,7 @@ from ptrd.store.settings import (
     read_prefix,
     read_region,
     read_secret,
+    read_source,
     read_told,
     read_url,
     read_user_name,
@@ -31,15 +34,21 @@ from ptrd.store.settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ptrd.store.yamlevents import Node, Report
+
 
 class Key(NamedTuple):
-    """What may stand at a key: `read` makes a value of its text, or of each text of a list when `many`."""
+    """What may stand at a key: `read` makes a value of its text, or of each text of a list when `many`.
+
+    With `read_node` a value is made of whatever stands there instead, and `read` is for `~` alone.
+    """
 
     read: Callable[[str], Any]
     default: Any
     example: str
     many: bool = False
     optional: bool = False  # `~` may stand there, and means None
+    read_node: Callable[[Node, Report], Any] | None = None
 
 
 KEYS: Final = {
@@ -90,5 +99,17 @@ KEYS: Final = {
     "rrl.exempt": Key(
         read_prefix, [Prefix(4, 127 << 24, 8), Prefix(6, 1, 128)], "[127.0.0.0/8, '::1']", many=True, optional=True
     ),
+    "keys": Key(
+        read_path,
+        None,
+        "{transfer-key: {algorithm: hmac-sha256, secret_file: transfer-key.secret}}",
+        optional=True,
+        read_node=read_keys,
+    ),
+    "catalog": Key(read_path, None, EXAMPLE, optional=True, read_node=read_catalog),
+    "notify.source": Key(read_source, [], '[192.0.2.53, "2001:db8::53"]', many=True, optional=True),
+    "transfer.at_once": Key(number_between(1, 10_000), ServeOptions().transfers, "10"),
+    "transfer.expand": Key(number_between(0, 100_000_000), Options().transfer_expand, "1000000"),
+    "transfer.history": Key(number_between(0, 100_000), Options().transfer_history, "1000"),
     "cookies.secrets": Key(read_secret, [], "[0123456789abcdef0123456789abcdef]", many=True, optional=True),
 }

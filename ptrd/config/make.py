@@ -1,6 +1,6 @@
 """From the values of the keys to the options of each layer.
 
-Relative paths count from the folder of the file. Nothing here looks at what the paths lead to.
+Relative paths count from the folder of the file. Of what paths lead to, only files of secrets are read.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.config.reader import ConfigError, read_values
+from ptrd.config.secrets import SecretPlace, load_keys, secret_places
 from ptrd.control.options import ConfirmOptions, HttpOptions, LocalOptions, PublishOptions
 from ptrd.engine.options import Options
 from ptrd.records.access import ALLOW, REFUSE, VERDICTS, Rule, rule_of
 from ptrd.records.model import Place, Prefix, Problem
 from ptrd.serve.options import ServeOptions, TlsOptions
 from ptrd.store.certificate import CertificateFiles
+from ptrd.store.state import RECEIVED
 from ptrd.store.yamlevents import (
     Report,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ptrd.client.endpoints import Endpoint
+    from ptrd.records.transfer import Key
 
 EVERYBODY: Final = (Prefix(4, 0, 0), Prefix(6, 0, 0))
 
@@ -53,6 +58,9 @@ class Config:
     resolvers: tuple[Endpoint, ...] = ()  # that are asked where names lead; empty for those of the machine
     confirm: ConfirmOptions = field(default_factory=ConfirmOptions)
     own_cookie_secret: bool = True  # cookies are wanted, and the secret is what the state folder keeps
+    keys: tuple[Key, ...] = ()  # of TSIG
+    notify_sources: tuple[str, ...] = ()  # addresses that NOTIFY leaves from, one of a family
+    secrets: tuple[SecretPlace, ...] = ()
 
 
 def load_config(path: str | Path) -> Config:
@@ -68,13 +76,17 @@ def read_config(path: str, data: bytes) -> Config:
     """Read the content of a configuration file. Raises ConfigError with all that is wrong."""
     values = read_values(Report(path, data))
     place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link, and what it leads to is elsewhere
-    return _make_config(place, values)
 
-
-def _make_config(path: Path, values: dict[str, Any]) -> Config:
     def absolute(text: str) -> Path:
-        return Path(os.path.normpath(path.parent / text))
+        return Path(os.path.normpath(place.parent / text))
 
+    keys, problems = load_keys(values["keys"] or (), absolute)
+    if problems:
+        raise ConfigError(problems)
+    return _make_config(place, values, absolute, keys)
+
+
+def _make_config(path: Path, values: dict[str, Any], absolute: Callable[[str], Path], keys: tuple[Key, ...]) -> Config:
     state = absolute(values["state"])
     socket = values["socket"]
     chaos = {name: values[key] for name, key in _CHAOS_NAMES.items() if values[key] is not None}
@@ -89,12 +101,16 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             tcp_first_query_seconds=float(values["tcp.first_query_timeout"]),
             tcp_idle_seconds=float(values["tcp.idle_timeout"]),
             tcp_queries_in_flight=values["tcp.queries_in_flight"],
+            transfers=values["transfer.at_once"],
             log_format=values["log.format"],
         ),
         publish=PublishOptions(
             zones=tuple(str(absolute(zone)) for zone in values["zones"]),
             watch=None if values["watch"] is None else float(values["watch"]),
             max_records=values["records_per_name"],
+            received=str(state / RECEIVED),
+            catalog=values["catalog"],
+            keys=tuple(sorted([key.name for key in keys])),
         ),
         local=LocalOptions(
             path=state / "control.sock" if socket is None else absolute(socket), admin_group=values["admin_group"]
@@ -134,6 +150,9 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             limit_slip=values["rrl.slip"] or 0,
             limit_badcookie=values["rrl.badcookie"] == "yes",
             limit_exempt=tuple(rule_of(prefix, ALLOW) for prefix in values["rrl.exempt"] or ()),
+            keys=tuple((key.name, key.algorithm, key.secret) for key in keys),
+            transfer_expand=values["transfer.expand"],
+            transfer_history=values["transfer.history"],
         ),
         user=values["user"],
         regions=tuple(values["regions"] or ()),
@@ -145,6 +164,9 @@ def _make_config(path: Path, values: dict[str, Any]) -> Config:
             timeout=float(values["confirm.timeout"]),
         ),
         own_cookie_secret=values["cookies.secrets"] == [],
+        keys=keys,
+        notify_sources=tuple(values["notify.source"] or ()),
+        secrets=secret_places(values["keys"] or (), path, absolute),
     )
 
 

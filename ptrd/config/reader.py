@@ -133,6 +133,8 @@ class _Reader:
         key = KEYS[name]
         if isinstance(node, Text) and node.is_null and key.optional:
             self.values[name] = None
+        elif key.read_node is not None:
+            self.values[name] = key.read_node(node, self._report)
         elif key.many:
             if isinstance(node, Text) and not node.is_null:
                 self.values[name] = self._read_items(name, [node])
@@ -161,6 +163,8 @@ class _Reader:
                 self._report.error(node, f"{name}: {_quote(name, node)} stands here twice; write it once")
             elif name == "extended_errors" and found and {"all", "none"} & {value, *found}:
                 self._report.error(node, "extended_errors: all and none stand alone; write one of them, or prefixes")
+            elif name == "notify.source" and any((":" in value) == (":" in other) for other in found):
+                self._report.error(node, "notify.source: this is the second address of its family; write one of each")
             elif isinstance(value, Prefix) and name.startswith("access."):
                 self._check_prefix(name, value, node)
             found.append(value)

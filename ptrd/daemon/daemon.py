@@ -19,20 +19,27 @@ from typing import TYPE_CHECKING, Final
 from ptrd import PtrdError
 from ptrd.control.commands import Commands, WorkerState
 from ptrd.control.greeting import format_endpoint, greet
+from ptrd.control.histories import HistoryKeeper
 from ptrd.control.http import HttpServer, bind_http
 from ptrd.control.live import Link
 from ptrd.control.local import LocalServer
+from ptrd.control.notify import ZoneNotifier
 from ptrd.control.publish import Publisher
+from ptrd.control.secondarycommands import SecondaryCommands
+from ptrd.control.secondaryzones import SecondaryZones
 from ptrd.control.settings import ApiSettings
 from ptrd.control.systemd import Notifier, handed_over
-from ptrd.daemon.readings import take_readings
+from ptrd.daemon.privileges import step_down
+from ptrd.daemon.readings import count_ranges, take_readings
 from ptrd.engine.responder import SOURCES
-from ptrd.metrics.blocks import RANGES, RangeCounts
 from ptrd.metrics.exposition import Readings, make_registry
-from ptrd.serve.account import find_account, leave_root
-from ptrd.serve.confine import forbid_core_dumps, forbid_new_privileges, give_up_capabilities
+from ptrd.serve.account import find_account
 from ptrd.serve.pool import WorkerPool
+from ptrd.serve.slots import make_memory
 from ptrd.serve.sockets import adopt_sockets, open_sockets
+from ptrd.snapshot.image import read_about
+from ptrd.snapshot.steps import dump_histories
+from ptrd.snapshot.stubs import stubs_in
 from ptrd.store.certificate import CertificateKeeper, Renewal, combine
 from ptrd.store.cookiesecret import keep_cookie_secret
 from ptrd.store.sqlite import SqliteDatabase
@@ -47,8 +54,8 @@ if TYPE_CHECKING:
     from ptrd.control.edge import Edge
     from ptrd.control.publish import Live, Outcome
     from ptrd.control.rechecks import Rechecks
+    from ptrd.metrics.blocks import RangeCounts
     from ptrd.records.changes import Entry
-    from ptrd.serve.account import Account
     from ptrd.serve.sockets import Listening
     from ptrd.store.state import State
 
@@ -127,7 +134,7 @@ class Daemon:
         listener = bind_http(config.http) if config.http is not None else None
         if listener is not None:
             stack.callback(listener.close)
-        self._step_down(account)
+        step_down(config, account)
         state = open_state(config.state)
         stack.callback(state.close)
         answers = config.answers
@@ -144,17 +151,39 @@ class Daemon:
             answers,
             failed=self._worker_failed,
             certificate=self._keeper.current if self._keeper is not None else None,
+            notified=self._notified,
         )
         database = SqliteDatabase(state.database)
-        self._link = Link(database, self._pool.apply)
+        histories = HistoryKeeper(state.history, lambda: self._link.snapshot)
+        self._link = Link(database, self._pool.apply, most_steps=answers.transfer_history, histories=histories.load())
+        self._notices = ZoneNotifier(
+            lambda: self._link.snapshot, config.keys, listening.addresses, config.notify_sources, config.publish.catalog
+        )
+        self._link.moved = self._notices.moved
         self._publisher = Publisher(config.publish, state, self._spread, lambda: self._link.serials, self._count)
+        self._secondary_zones = SecondaryZones(state.received, config.keys, self._publisher.publish_received)
+        self._secondary_zones.sweep()
         addresses = [format_endpoint(*address) for address in listening.addresses]
         addresses += [f"{format_endpoint(*address)} (TLS)" for address in listening.tls_addresses]
-        commands = Commands(self._publisher, self._link, self, self._started, addresses, self._renew_certificate)
-        local = LocalServer(config.local, commands.by_name(), {"api": self._command})
+        secondary = SecondaryCommands(self._secondary_zones)
+        commands = Commands(
+            self._publisher,
+            self._link,
+            self,
+            self._started,
+            addresses,
+            self._renew_certificate,
+            secondary.describe,
+            self._notices.standings,
+        )
+        by_name = {**commands.by_name(), "refresh": secondary.refresh}
+        local = LocalServer(config.local, by_name, {"api": self._command}, {"records": commands.records})
         stack.push_async_callback(self._pool.stop, DRAIN_WITHIN)
+        stack.callback(histories.keep)
         stack.push_async_callback(self._link.close)
+        stack.push_async_callback(self._notices.close)
         stack.push_async_callback(self._publisher.close)
+        stack.push_async_callback(self._secondary_zones.close)
         stack.push_async_callback(local.close)
         # Everything that can be in the way is out of it. The workers' interpreters start while the image is opened.
         self._pool.start()
@@ -162,6 +191,8 @@ class Daemon:
             await self._publisher.start()
         await local.start()
         self._live.set()
+        self._notices.start()
+        self._start(histories.run())
         self._tell_ready("READY=1")
         self._greet(listening, listener.getsockname()[:2] if listener is not None else None)
         if self._notifier.watchdog is not None:
@@ -201,18 +232,6 @@ class Daemon:
     async def _command(self, request: Mapping[str, Any], user: str) -> dict[str, Any]:
         """Answer a request to the API that comes over the control socket, as soon as there is one."""
         return await (await asyncio.shield(self._api)).command(request, user)
-
-    def _step_down(self, account: Account | None) -> None:
-        """Give up root and every capability: the sockets are open, and nothing else has been touched."""
-        config = self._config
-        if account is not None:
-            leave_root(account, config.state, config.local.path, config.local.admin_group)
-        if os.geteuid():
-            give_up_capabilities()
-        else:
-            log.warning("ptrd runs as root; set `user` in ptrd.yaml to the user that it is to become")
-        forbid_new_privileges()
-        forbid_core_dumps()
 
     def _listen(self) -> Listening:
         descriptors = handed_over(os.environ)
@@ -256,23 +275,31 @@ class Daemon:
         `moved` lists the zones whose serial it moved, None for an image of last time.
         """
         snapshot = live.snapshot
-        labels = (snapshot.range_labels(number) for number in range(min(snapshot.range_count, RANGES)))
-        ranges = RangeCounts(len(self._pool.pids), labels)
+        ranges = count_ranges(snapshot, len(self._pool.pids))
+        history: list[int] = []  # the descriptor of it, when it is kept
+
+        def prepare() -> None:
+            history.append(make_memory(dump_histories(snapshot.histories, snapshot.most_steps)))
 
         async def tell(entry: Entry) -> None:
-            await self._pool.publish(entry.revision, live.image.descriptor, ranges.descriptor, entry)
+            await self._pool.publish(entry.revision, live.image.descriptor, ranges.descriptor, entry, *history)
 
         try:
-            revision = await self._link.publish(snapshot, moved or (), tell, fresh=moved is not None)
+            revision = await self._link.publish(
+                snapshot, moved or (), tell, fresh=moved is not None, differing=live.differing, prepare=prepare
+            )
         except PtrdError:
             if moved is not None:
                 await self._link.note_failure()
             raise
         finally:
             ranges.close()
+            for descriptor in history:
+                os.close(descriptor)
         if self._ranges is not None:
             ranges.carry(self._ranges)
         self._ranges = ranges
+        self._secondary_zones.follow(stubs_in(live.image.buffer), read_about(live.image.buffer).inputs)
         return revision
 
     def _count(self, outcome: Outcome) -> None:
@@ -280,6 +307,9 @@ class Daemon:
             self._published += 1
         else:
             self._refused += 1
+
+    def _notified(self, origin: bytes) -> None:
+        self._secondary_zones.notified(origin)
 
     def _worker_failed(self, sentence: str) -> None:
         log.error("%s", sentence)
@@ -290,6 +320,8 @@ class Daemon:
             self._publisher,
             self._pool,
             self._link,
+            self._notices,
+            self._secondary_zones,
             started=self._started,
             ranges=self._ranges,
             published=self._published,

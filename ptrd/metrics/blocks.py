@@ -72,6 +72,11 @@ CLOSED_CLIENT, CLOSED_IDLE, CLOSED_CAP = TCP_CLOSED, TCP_CLOSED + 1, TCP_CLOSED 
 CLOSED_UNREAD, CLOSED_MALFORMED, CLOSED_STOP = TCP_CLOSED + 3, TCP_CLOSED + 4, TCP_CLOSED + 5
 CLOSED_CLIENT_CAP, CLOSED_NO_QUERY, CLOSED_HANDSHAKE = TCP_CLOSED + 6, TCP_CLOSED + 7, TCP_CLOSED + 8
 
+TRANSFERS_RUNNING: Final = TCP_CLOSED + 16  # a gauge
+TRANSFER_RESULTS: Final = ("finished", "broken", "refused", "busy")
+TRANSFERS_FINISHED, TRANSFERS_BROKEN = TRANSFERS_RUNNING + 1, TRANSFERS_RUNNING + 2
+TRANSFERS_REFUSED, TRANSFERS_BUSY = TRANSFERS_RUNNING + 3, TRANSFERS_RUNNING + 4
+
 BLOCK: Final = 2048  # slots
 
 # Of the ranges of a snapshot the first RANGES are counted each, the rest together in slot RANGES.
@@ -127,7 +132,7 @@ def map_ranges(descriptor: int, slot: int) -> memoryview:
 
 def clear_gauges(block: memoryview) -> None:
     """Set to zero what ends with the worker's life."""
-    block[TCP_OPEN] = 0
+    block[TCP_OPEN] = block[TRANSFERS_RUNNING] = 0
 
 
 _OTHER: Final = ("other", "other", "other")

@@ -34,6 +34,9 @@ from ptrd.metrics.blocks import (
     TCP_CLOSE_REASONS,
     TCP_CLOSED,
     TCP_OPEN,
+    TRANSFER_RESULTS,
+    TRANSFERS_FINISHED,
+    TRANSFERS_RUNNING,
     TRANSPORTS,
     TRUNCATED,
     RangeCounts,
@@ -140,6 +143,8 @@ def _connections(total: list[int]) -> dict[str, list[_Sample]]:
         "ptrd_tcp_connections": _samples([((), total[TCP_OPEN])]),
         "ptrd_tcp_accepted_total": _samples([((), total[TCP_ACCEPTED])]),
         "ptrd_tcp_closed_total": _samples(zip(TCP_CLOSE_REASONS, total[TCP_CLOSED:], strict=False)),
+        "ptrd_transfers_running": _samples([((), total[TRANSFERS_RUNNING])]),
+        "ptrd_transfers_total": _samples(zip(TRANSFER_RESULTS, total[TRANSFERS_FINISHED:], strict=False)),
     }
 
 

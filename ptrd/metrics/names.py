@@ -31,6 +31,10 @@ METRICS: Final = {
     "ptrd_tcp_connections": About("gauge", "TCP connections that are open, those with TLS included."),
     "ptrd_tcp_accepted_total": About("counter", "TCP connections accepted."),
     "ptrd_tcp_closed_total": About("counter", "TCP connections closed, by why.", ("reason",)),
+    "ptrd_transfers_running": About("gauge", "Zone transfers to other servers that run."),
+    "ptrd_transfers_total": About(
+        "counter", "Zone transfers asked for over TCP or TLS, by how they ended.", ("result",)
+    ),
     "ptrd_tls_certificate_expiry_timestamp_seconds": About(
         "gauge", "When the certificate of DNS over TLS expires, in Unix time; nothing without TLS."
     ),
@@ -50,6 +54,17 @@ METRICS: Final = {
     "ptrd_last_publish_successful": About("gauge", "Whether the last load of the zones was published (1) or not (0)."),
     "ptrd_last_publish_timestamp_seconds": About("gauge", "When the last load of the zones ended, in Unix time."),
     "ptrd_last_publish_duration_seconds": About("gauge", "How long the last load of the zones took."),
+    "ptrd_notify_sent_total": About("counter", "NOTIFY messages sent to secondaries, those sent again included."),
+    "ptrd_notify_acknowledged_total": About("counter", "NOTIFY messages that a secondary answered."),
+    "ptrd_notify_failed_total": About("counter", "Changes of zones that a secondary was told of in vain."),
+    "ptrd_secondary_serial": About("gauge", "The serial that a secondary serves.", ("zone", "secondary")),
+    "ptrd_secondary_lag_seconds": About(
+        "gauge", "For how long a secondary has not had the newest serial; 0 when it has.", ("zone", "secondary")
+    ),
+    "ptrd_received_zones": About("gauge", "Zones that come from somebody else's primary, by how they are.", ("state",)),
+    "ptrd_zone_fetches_total": About(
+        "counter", "Tries to ask a primary for what is new, or to fetch it, by result.", ("result",)
+    ),
     "ptrd_process_resident_memory_bytes": About("gauge", "Resident memory, shared pages included.", ("process",)),
     "ptrd_process_proportional_memory_bytes": About(
         "gauge", "Memory with each shared page divided among its users (PSS).", ("process",)
