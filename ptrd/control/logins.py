@@ -32,6 +32,7 @@ TOKEN_PREFIX: Final = "ptrd_"  # noqa: S105 - what tokens begin with, so that sc
 LOGIN_PREFIX: Final = "ptrdlogin_"
 LIFETIME: Final = 86400.0  # seconds, at most, of a login token
 WRONG_TOKEN: Final = "the token is unknown, expired or disabled; ask the operator for another, or log in again"  # noqa: S105 - a sentence
+_METHODS: Final = {"token": "token", "application": "application_credential", "user": "password"}
 WRONG_LOGIN: Final = "the user, the password or credential, or the project is wrong, or disabled"
 _NOBODY: Final = b"\0" * 32
 
@@ -255,6 +256,21 @@ def digest_of(secret: str) -> bytes:
 def key_context(access_key: str) -> bytes:
     """Give the context that an access key's secret is sealed in."""
     return f"key:{access_key}".encode("utf-8", "surrogatepass")
+
+
+def check_standing(transaction: Transaction, actor: Actor, now: float) -> None:
+    """Let pass who may still change what it may: its credential was seen some time ago. Raises ControlError."""
+    kind, _, identity = actor.credential.partition(":")
+    if kind == "key":
+        key = transaction.access_key(identity)
+        role = None if key is None or key.disabled else Role(key.role)
+    elif kind in _METHODS:
+        standing = _standing(transaction, _METHODS[kind], identity, actor.project, now)
+        role = None if standing is None else standing.role
+    else:
+        return  # the machine's own
+    if role is None or role is Role.READER:
+        raise ControlError(Code.UNAUTHENTICATED, WRONG_TOKEN)
 
 
 def _read_token(

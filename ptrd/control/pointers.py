@@ -15,6 +15,7 @@ from ptrd.control.actors import Code, ControlError
 from ptrd.control.confirmation import Wish
 from ptrd.control.editor import Editor, Pair
 from ptrd.control.fields import checked, read_fields
+from ptrd.control.logins import check_standing
 from ptrd.control.scope import NO_RECORD, check_operator, check_writer, facts_of, find, project_for
 from ptrd.control.tagging import gather_tags, is_meant, read_keys, read_tags, with_tags, without_tags
 from ptrd.control.views import KEEP, Edit, Keep, Page, View, edit_of, view_of
@@ -286,6 +287,8 @@ class Pointers:
         looks: Looks | None = None,
     ) -> Edit:
         def run(transaction: Transaction) -> Pair:
+            if looks is not None and looks.found:  # that took its time, and the credential may be revoked by now
+                check_standing(transaction, actor, transaction.now)
             return work(self._editor(transaction, actor, looks=looks))
 
         pair = await self._link.change(run, actor=actor, request_id=request_id, dry_run=dry_run, wait=wait)
@@ -303,6 +306,8 @@ class Pointers:
         looks: Looks | None = None,
     ) -> list[Edit]:
         def run(transaction: Transaction) -> list[Pair]:
+            if looks is not None and looks.found:
+                check_standing(transaction, actor, transaction.now)
             editor = self._editor(transaction, actor, once=True, looks=looks)
             return editor.every(steps(editor), yes=yes or dry_run)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from ptrd.control.actors import Code, ControlError
 from ptrd.control.asking import Asker
 from ptrd.control.confirmation import Confirmer
+from ptrd.control.credentials import Credentials
+from ptrd.control.credentialviews import Kind
 from ptrd.control.options import ConfirmOptions
 from ptrd.control.pointers import Pointers
 from ptrd.control.refs import ref_of_address
@@ -233,6 +236,27 @@ def test_with_patience_it_is_tried_again(confirmed):
     work.resolver.before = lambda: None
     error = work.refused(work.set(work.shop, TWO, "never.example.com", patience=0.6))
     assert error.code is Code.UNCONFIRMED and work.resolver.asked.count("never.example.com.") >= 2
+
+
+def test_who_is_revoked_meanwhile_changes_nothing(confirmed):
+    """A credential that is taken away while names are waited for is no good when they lead back at last."""
+    work = confirmed(Policy.REQUIRE)
+    credentials = Credentials(work.link, None)
+    identity = work.do(credentials.create_token(OPERATOR, project="shop", request_id="r")).credential.id
+    actor = replace(work.shop, credential=f"token:{identity}")
+    tasks = []
+
+    def revoke():
+        if not tasks:
+            gone = credentials.revoke(OPERATOR, Kind.TOKEN, identity, request_id="r")
+            tasks.append(asyncio.ensure_future(gone))
+            work.resolver.new = {"new.example.com.": [ONE]}
+
+    work.resolver.before = revoke
+    with pytest.raises(ControlError) as caught:
+        work.do(work.set(actor, ONE, "new.example.com", patience=30.0))
+    assert caught.value.code is Code.UNAUTHENTICATED
+    assert tasks[0].done() and work.show(work.shop, ONE).pointer is None
 
 
 def test_a_dry_run_says_what_would_be_refused(confirmed):
