@@ -39,9 +39,10 @@ SOURCES: Final = (
     "ignored",
     "prohibited",
     "limited",
+    "absent",
 )
 RECORD, DEFAULT, FORWARD, ALIAS, DELEGATION, NODATA, DENIAL = range(7)
-NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED, PROHIBITED, LIMITED = range(7, 14)
+NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED, PROHIBITED, LIMITED, AWAITED = range(7, 15)
 
 MAX_CHAIN: Final = 16
 
@@ -70,7 +71,7 @@ class Answer(NamedTuple):
 
 _REFUSED: Final = Answer(REFUSED, 0, NO_ZONE, ())
 _PROHIBITED: Final = Answer(REFUSED, 0, PROHIBITED, ())
-_ABSENT: Final = Answer(SERVFAIL, 0, ERROR, ())  # a zone whose primaries have told us nothing, or not for too long
+_ABSENT: Final = Answer(SERVFAIL, 0, AWAITED, ())  # a zone whose primaries have told us nothing, or not for too long
 _DROPPED: Final = Answer(REFUSED, 0, IGNORED, ())
 
 

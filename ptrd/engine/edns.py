@@ -27,9 +27,10 @@ EXTENDED_ERROR: Final = 15
 # What a query's cookie is worth.
 NO_COOKIE, CLIENT_COOKIE, VALID_COOKIE, INVALID_COOKIE, MALFORMED_COOKIE = range(5)
 
-# Extended errors: code and text (RFC 8914, 4.19 and 4.21).
+# Extended errors: code and text (RFC 8914, 4.15, 4.19 and 4.21).
 NOT_AUTHORITATIVE: Final = (20, b"no zone here holds this name")
 NO_TRANSFER: Final = (18, b"no transfers from here")
+NOT_READY: Final = (14, b"nothing has come of this zone, or not for too long")
 NOT_FOR_CLIENT: Final = (18, b"not for clients of this address")
 PADDED_TO: Final = 468  # bytes a padded answer is a multiple of (RFC 8467, 4.1)
 _MOST: Final = 65535

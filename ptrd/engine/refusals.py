@@ -40,9 +40,16 @@ def answer_cookie_alone(query: Query, opt: bytes, worth: int) -> Reply:
 
 
 def refuse(
-    options: Options, query: Query, source: int, reason: tuple[int, bytes], opt: bytes, client: Client | None
+    options: Options,
+    query: Query,
+    source: int,
+    reason: tuple[int, bytes],
+    opt: bytes,
+    client: Client | None,
+    *,
+    rcode: int = REFUSED,
 ) -> Reply:
     """Refuse, and say why to who may know."""
     if opt and (client.told if client is not None else not options.extended_errors):
         opt = add_extended_error(opt, reason)
-    return write_bare(query, REFUSED, opt), source, query.qtype, -1
+    return write_bare(query, rcode, opt), source, query.qtype, -1

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ptrd.engine.answer import ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
+from ptrd.engine.answer import AWAITED, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
 from ptrd.engine.chaos import answer_class
 from ptrd.engine.edns import (
     MALFORMED_COOKIE,
     NO_COOKIE,
     NOT_AUTHORITATIVE,
     NOT_FOR_CLIENT,
+    NOT_READY,
     PADDING,
     TLS,
     UDP,
@@ -45,6 +46,8 @@ __all__ = ["SOURCES", "Options", "Reply", "Service", "respond"]
 
 MAX_TCP: Final = 65_535
 MIN_UDP: Final = 512  # RFC 1035, 4.2.1
+# What has no answer, and why not.
+_UNANSWERED: Final = {NO_ZONE: NOT_AUTHORITATIVE, PROHIBITED: NOT_FOR_CLIENT, AWAITED: NOT_READY}
 _UNREAD: Final = (ERROR, MALFORMED)
 
 
@@ -135,9 +138,10 @@ def _respond(
     rcode, authoritative, source, said, authority, additional, glue, span, _, _, _ = found
     if source == IGNORED:
         return b"", PROHIBITED, query.qtype, -1
-    if source in (NO_ZONE, PROHIBITED):
-        reason = NOT_FOR_CLIENT if source == PROHIBITED else NOT_AUTHORITATIVE
-        return _bound(service, limited, refuse(options, query, source, reason, opt, client), now)
+    if source in _UNANSWERED:
+        return _bound(
+            service, limited, refuse(options, query, source, _UNANSWERED[source], opt, client, rcode=rcode), now
+        )
     if limited:
         turn = service.limiter.admit(limited, *bucket_of(snapshot, query, found), now)
         if turn != PASS:

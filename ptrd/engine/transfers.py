@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from ptrd.engine.answer import ERROR, FORWARD, NO_ZONE, PROHIBITED, RECORD, answer, verdict_on
-from ptrd.engine.edns import NO_TRANSFER, NOT_AUTHORITATIVE, NOT_FOR_CLIENT, UDP, add_extended_error
+from ptrd.engine.answer import AWAITED, FORWARD, NO_ZONE, PROHIBITED, RECORD, answer, verdict_on
+from ptrd.engine.edns import NO_TRANSFER, NOT_AUTHORITATIVE, NOT_FOR_CLIENT, NOT_READY, UDP, add_extended_error
 from ptrd.engine.refusals import Reply, refuse
 from ptrd.records.access import ABSENT, ALLOW, DROP
 from ptrd.records.transfer import EXPAND, OMIT, REFUSE
@@ -94,7 +94,7 @@ def answer_transfer(
     if zone.transfer is None or client is None or not zone.transfer.allows(client.version, client.number, signer):
         return refuse(options, query, PROHIBITED, NO_TRANSFER, opt, client)
     if zone.absent:
-        return write_bare(query, SERVFAIL, opt), ERROR, query.qtype, -1
+        return refuse(options, query, AWAITED, NOT_READY, opt, client, rcode=SERVFAIL)
     if transport == UDP and query.qtype == AXFR:  # RFC 5936, 4.2
         return refuse(options, query, PROHIBITED, _OVER_UDP, opt, client)
     room = 0 if key is None else key.room

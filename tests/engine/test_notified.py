@@ -117,3 +117,6 @@ def test_a_zone_of_which_nothing_is_known_is_servfail(snapshot):
         wire, _ = take(snapshot, dns.message.make_query(name, rtype).to_wire(), STRANGER)
         assert dns.message.from_wire(wire).rcode() == dns.rcode.SERVFAIL
         assert not dns.message.from_wire(wire).flags & dns.flags.AA
+    wire, _ = take(snapshot, dns.message.make_query(ZONE, "SOA", use_edns=0).to_wire(), STRANGER)
+    (error,) = dns.message.from_wire(wire).options
+    assert (error.code, error.text) == (14, "nothing has come of this zone, or not for too long")
