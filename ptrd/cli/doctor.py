@@ -13,7 +13,8 @@ from ptrd.cli.exits import Exit, add_output, print_json
 from ptrd.cli.options import DEFAULT_CONFIG, UsageError
 from ptrd.cli.output import plain
 from ptrd.cli.progress import Progress
-from ptrd.client.endpoints import ClientError, Endpoint, read_endpoint
+from ptrd.cli.servers import read_server
+from ptrd.client.endpoints import ClientError
 from ptrd.config import load_config
 from ptrd.records.advice import Severity
 from ptrd.records.cuts import cut_names
@@ -62,7 +63,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parent",
         metavar=where,
-        type=_read_endpoint,
+        type=read_server,
         action="append",
         default=[],
         help="ask this server of the zone above who has the zone (default: found from the root)",
@@ -70,7 +71,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root",
         metavar=where,
-        type=_read_endpoint,
+        type=read_server,
         action="append",
         default=[],
         help="begin at this root server (default: IANA's)",
@@ -78,7 +79,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resolver",
         metavar=where,
-        type=_read_endpoint,
+        type=read_server,
         action="append",
         default=[],
         help="ask this resolver for addresses of name servers (default: the servers that have them, from the root on)",
@@ -319,13 +320,6 @@ def _verdict(seen: Examination, findings: Sequence[Diagnosis]) -> str:
     if not seen.proposed:
         return f"{seen.zone} is not delegated, and nobody says which servers shall have it: {text}"
     return f"{seen.zone} is not delegated; a registry {would} it: {text}"
-
-
-def _read_endpoint(text: str) -> Endpoint:
-    try:
-        return read_endpoint(text)
-    except ValueText as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _read_host(text: str) -> str:

@@ -16,6 +16,7 @@ from ptrd.cli.exits import Exit, complain
 from ptrd.cli.files import compile_zones
 from ptrd.cli.options import DEFAULT_CONFIG, UsageError
 from ptrd.cli.progress import Progress
+from ptrd.cli.servers import read_server
 from ptrd.cli.verifyaddress import Here, answered_here, told_to_the_world
 from ptrd.cli.verifyreport import Report, print_lines
 from ptrd.cli.verifysources import (
@@ -30,7 +31,7 @@ from ptrd.cli.verifysources import (
     zone_records,
 )
 from ptrd.client.confirm import confirm
-from ptrd.client.endpoints import Endpoint, read_endpoint, system_resolvers
+from ptrd.client.endpoints import system_resolvers
 from ptrd.client.resolver import Resolver
 from ptrd.config import load_config
 from ptrd.control.options import PublishOptions
@@ -63,7 +64,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         "files", metavar="ADDRESS|PREFIX|FILE", nargs="*", help="what to look at (default: all that is served)"
     )
     parser.add_argument(
-        "--resolver", metavar="ADDRESS[:PORT]", type=_read_resolver, action="append", default=[],
+        "--resolver", metavar="ADDRESS[:PORT]", type=read_server, action="append", default=[],
         help="ask this one; may stand several times (default: resolvers of ptrd.yaml, else those of /etc/resolv.conf)",
     )  # fmt: skip
     number, seconds = _number(int, 0, 10_000), _number(float, 0.05, 60)
@@ -272,13 +273,6 @@ def _read_target(text: str) -> Address | Prefix | Path:
 
 def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv" and not path.is_dir()
-
-
-def _read_resolver(text: str) -> Endpoint:
-    try:
-        return read_endpoint(text)
-    except ValueText as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _number(kind: type[int | float], least: float, most: float) -> Callable[[str], float]:
