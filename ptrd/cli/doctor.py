@@ -148,6 +148,8 @@ def _read_zone(text: str, zones: Sequence[Zone]) -> bytes:
         raise UsageError(f"{error}; write a prefix such as 192.0.2.0/24, or a zone's name") from None
     if name == ROOT:
         raise UsageError("the root is delegated by nobody; write a prefix such as 192.0.2.0/24, or a zone's name")
+    if labels_of(name)[-1].isdigit():  # an address was meant
+        raise UsageError(f"{text} is no zone; write a prefix such as 192.0.2.0/24, or a name: 2.0.192.in-addr.arpa")
     return name
 
 

@@ -42,6 +42,8 @@ def test_a_zone_is_a_prefix_or_a_name(zones, text, name):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("192.0.2.300", "192.0.2.300 is no zone; write a prefix such as 192.0.2.0/24, or a name: 2.0.192.in-addr.arpa"),
+        ("192.0.2", "192.0.2 is no zone; write a prefix such as 192.0.2.0/24"),
         ("192.0.2.10", "is an address, no zone; write the prefix that is delegated, such as 192.0.2.0/24"),
         ("2001:db8::1", "is an address, no zone; write the prefix that is delegated, such as 2001:db8::/32"),
         ("192.0.2.1/24", "the prefix is 192.0.2.0/24"),
