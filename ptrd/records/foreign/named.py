@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ptrd import PtrdError
+from ptrd.records.foreign.including import read_included
 from ptrd.records.foreign.record import Fetch, ZoneFile
 from ptrd.records.model import Place, Problem
 from ptrd.records.values import quote
@@ -16,7 +16,6 @@ from ptrd.records.values import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_DEPTH: Final = 20
 
 # What is never closed reaches to the end, so that no text is looked through more than once.
 _TOKEN: Final = re.compile(
@@ -91,19 +90,10 @@ class _Conf:
                 self.problems.append(Problem(place, 'a zone is written zone "NAME" { type primary; file "FILE"; };'))
 
     def include(self, name: str, place: Place, files: tuple[str, ...], view: str) -> None:
-        if self.fetch is None or len(files) >= MAX_DEPTH:
-            self.problems.append(
-                Problem(place, f"the file {quote(name)} is not read: files include each other too deeply")
-            )
-            return
-        try:
-            for path, text in self.fetch(name, files[-1]):
-                if path in files:
-                    self.problems.append(Problem(place, f"the file {quote(name)} includes itself; remove the line"))
-                else:
-                    self.read_file(text, path, (*files, path), view)
-        except PtrdError as error:
-            self.problems.append(Problem(place, f"include {quote(name)}: {error}"))
+        def read(text: str, inner: tuple[str, ...]) -> None:
+            self.read_file(text, inner[-1], inner, view)
+
+        read_included(name, place, files, self.fetch, self.problems, read)
 
     def read_zone(self, words: list[str], block: list[_Statement], place: Place, view: str) -> None:
         name = words[1]

@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ptrd import PtrdError
+from ptrd.records.foreign.including import read_included
 from ptrd.records.model import Place, Problem
 from ptrd.records.values import quote
 
 if TYPE_CHECKING:
     from ptrd.records.foreign.record import Fetch
-
-MAX_DEPTH: Final = 20
 
 _LINE: Final = re.compile(r'(\s*)(-\s+)?(?:([A-Za-z][A-Za-z0-9_-]*)\s*:(?=\s|$|"))?\s*(.*)')
 _VALUE: Final = re.compile(r'"((?:\\.|[^"\\])*)(?:"|\\?$)|([^\s,\[\]#"][^,\[\]#"]*)|(#.*)|[\s,\[\]]+')
@@ -95,20 +93,7 @@ class _Reader:
             self.blocks[-1].settings[-1].values.extend(values)
 
     def include(self, values: list[str], place: Place, files: tuple[str, ...]) -> None:
-        name = " ".join(values)
-        if self.fetch is None or len(files) >= MAX_DEPTH:
-            self.problems.append(
-                Problem(place, f"the file {quote(name)} is not read: files include each other too deeply")
-            )
-            return
-        try:
-            for path, text in self.fetch(name, files[-1]):
-                if path in files:
-                    self.problems.append(Problem(place, f"the file {quote(name)} includes itself; remove the line"))
-                else:
-                    self.read(text, (*files, path))
-        except PtrdError as error:
-            self.problems.append(Problem(place, f"include {quote(name)}: {error}"))
+        read_included(" ".join(values), place, files, self.fetch, self.problems, self.read)
 
 
 def _values(text: str) -> list[str]:
