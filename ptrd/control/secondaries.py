@@ -110,7 +110,7 @@ class Standing(NamedTuple):
     """Where a secondary stands: the serial that it serves, as far as known, and for how many seconds it is behind.
 
     `behind` is 0 when it has the newest serial, and None when that cannot be known. `trouble` is empty or says what
-    keeps it.
+    keeps it. `acknowledged` is the last serial of a NOTIFY that it answered.
     """
 
     zone: bytes
@@ -119,6 +119,7 @@ class Standing(NamedTuple):
     newest: int
     behind: float | None
     trouble: str
+    acknowledged: int | None = None
 
 
 class Secondary:
@@ -135,6 +136,7 @@ class Secondary:
         "_secret",
         "_tries",
         "_waits",
+        "acknowledged",
         "history",
         "refresh",
         "secretive",
@@ -162,6 +164,7 @@ class Secondary:
         self.refresh = 3600.0  # seconds between two questions to it while it has the newest serial
         self.secretive = secretive
         self.serial: int | None = None  # that it serves
+        self.acknowledged: int | None = None  # of the last NOTIFY that it answered
         self.told: float | None = None  # when the last NOTIFY went out
         self.unheard = ""
         self.unseen = ""
@@ -197,6 +200,7 @@ class Secondary:
 
     def acknowledge(self, serial: int, now: float) -> float | None:
         """Take an answer to the NOTIFY that said a serial; gives when it is to be told of a newer one, if there is."""
+        self.acknowledged = serial
         self._waits = False
         self._tries = 0
         self._left = self._pace.tries
@@ -256,4 +260,5 @@ class Secondary:
         if self._secret:
             behind = None
         trouble = "" if behind == 0.0 and not self.unseen else self.unheard or self.unseen
-        return Standing(self.zone, self.target, self.serial, self.history.newest, behind, trouble)
+        newest = self.history.newest
+        return Standing(self.zone, self.target, self.serial, newest, behind, trouble, self.acknowledged)

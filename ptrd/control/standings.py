@@ -21,6 +21,7 @@ Samples = dict[str, list[tuple[tuple[str, ...], float]]]
 
 def samples_of(standings: Iterable[Standing]) -> Samples:
     """Give the metrics of secondaries, by their names, as (labels, value)."""
+    acknowledged: list[tuple[tuple[str, ...], float]] = []
     serials: list[tuple[tuple[str, ...], float]] = []
     lags: list[tuple[tuple[str, ...], float]] = []
     others = []
@@ -29,13 +30,19 @@ def samples_of(standings: Iterable[Standing]) -> Samples:
             others.append(standing.behind or 0.0)
             continue
         labels = format_name(standing.zone), name_of(standing.target)
+        if standing.acknowledged is not None:
+            acknowledged.append((labels, standing.acknowledged))
         if standing.serial is not None:
             serials.append((labels, standing.serial))
         if standing.behind is not None:
             lags.append((labels, standing.behind))
     if others:
         lags.append((_OTHER, max(others)))
-    return {"ptrd_secondary_serial": serials, "ptrd_secondary_lag_seconds": lags}
+    return {
+        "ptrd_secondary_acknowledged_serial": acknowledged,
+        "ptrd_secondary_serial": serials,
+        "ptrd_secondary_lag_seconds": lags,
+    }
 
 
 def describe(standings: Sequence[Standing], *, each: bool) -> dict[str, Any]:
@@ -47,6 +54,7 @@ def describe(standings: Sequence[Standing], *, each: bool) -> dict[str, Any]:
             {
                 "secondary": name_of(standing.target),
                 "zone": format_name(standing.zone),
+                "acknowledged": standing.acknowledged,
                 "serial": standing.serial,
                 "newest": standing.newest,
                 "behind": None if standing.behind is None else round(standing.behind, 3),

@@ -57,6 +57,9 @@ METRICS: Final = {
     "ptrd_notify_sent_total": About("counter", "NOTIFY messages sent to secondaries, those sent again included."),
     "ptrd_notify_acknowledged_total": About("counter", "NOTIFY messages that a secondary answered."),
     "ptrd_notify_failed_total": About("counter", "Changes of zones that a secondary was told of in vain."),
+    "ptrd_secondary_acknowledged_serial": About(
+        "gauge", "The last serial of a NOTIFY that a secondary answered.", ("zone", "secondary")
+    ),
     "ptrd_secondary_serial": About("gauge", "The serial that a secondary serves.", ("zone", "secondary")),
     "ptrd_secondary_lag_seconds": About(
         "gauge", "For how long a secondary has not had the newest serial; 0 when it has.", ("zone", "secondary")

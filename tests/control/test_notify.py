@@ -81,6 +81,7 @@ def test_how_far_a_secondary_is_behind_is_asked_of_it():
         assert made.standing().serial == 100 and not made.standing().trouble
         samples = made.notifier.samples()
         labels = ("2.0.192.in-addr.arpa.", f"127.0.0.1:{port}")
+        assert samples["ptrd_secondary_acknowledged_serial"] == [(labels, 100)]
         assert samples["ptrd_secondary_serial"] == [(labels, 100)]
         assert samples["ptrd_secondary_lag_seconds"] == [(labels, 0)]
         assert samples["ptrd_notify_sent_total"] == [((), 1)]

@@ -139,7 +139,7 @@ def test_a_secondary_that_was_never_heard_is_behind_from_the_start():
         asked.append(secondary.miss("", asked[-1]))
     gaps = [b - a for a, b in itertools.pairwise(asked)]
     assert gaps == [4, 8, 16, 32, 64, 128, 256, *[300] * 5]
-    assert secondary.standing(1000.0)[2:] == (None, 1, 1000.0, "does not answer")
+    assert secondary.standing(1000.0)[2:] == (None, 1, 1000.0, "does not answer", None)
 
 
 def test_a_secondary_that_makes_progress_is_asked_soon():
@@ -156,7 +156,7 @@ def test_a_secretive_secondary_has_no_lag():
     assert secondary.standing(10.0).behind is None
     open_hearted = make()
     open_hearted.miss("REFUSED", 5.0)
-    assert open_hearted.standing(10.0)[3:] == (1, 10.0, "answers REFUSED when asked for the SOA")
+    assert open_hearted.standing(10.0)[3:] == (1, 10.0, "answers REFUSED when asked for the SOA", None)
 
 
 def test_the_history_of_serials_is_bounded():

@@ -26,7 +26,11 @@ def test_metrics_of_secondaries_are_bounded():
 def test_what_is_not_known_is_not_told():
     """A secondary without a known serial, or without a lag that could be known, has no such metric."""
     found = samples_of([standing(1, None, None)])
-    assert found == {"ptrd_secondary_serial": [], "ptrd_secondary_lag_seconds": []}
+    assert found == {
+        "ptrd_secondary_acknowledged_serial": [],
+        "ptrd_secondary_serial": [],
+        "ptrd_secondary_lag_seconds": [],
+    }
 
 
 def test_the_last_come_first():

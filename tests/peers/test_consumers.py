@@ -108,6 +108,7 @@ def test_a_change_is_fetched_at_once(tmp_path, kind):
         metrics = fetch(pair.ptrd, "/metrics")[1]
         labels = f'{{secondary="127.0.0.1:{pair.consumer.port}",zone="{origin(2)}."}}'
         assert f"ptrd_secondary_lag_seconds{labels} 0.0" in metrics
+        assert f"ptrd_secondary_acknowledged_serial{labels}" in metrics
         assert f"ptrd_secondary_serial{labels}" in metrics
 
 
