@@ -23,7 +23,8 @@ from ptrd.control.child import ChildError
 from ptrd.control.fetching import FetchJob
 from ptrd.control.fetchqueue import FetchQueue
 from ptrd.control.secondaryzone import EXPIRED, STATES, SecondaryZone, backoff, remove_content
-from ptrd.snapshot.stubs import dump_stub
+from ptrd.snapshot.image import read_about
+from ptrd.snapshot.stubs import dump_stub, stubs_in
 from ptrd.store.atomic import temporary_beside
 from ptrd.store.received import content_path, is_from, read_note, read_state, stat_received
 from ptrd.wire.names import format_name
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ptrd.records.model import Zone
     from ptrd.records.transfer import Key, NotifyTarget
     from ptrd.snapshot.image import Input
+    from ptrd.snapshot.view import Snapshot
 
 ASKED_AT_ONCE: Final = 64  # primaries
 
@@ -319,3 +321,10 @@ def _tell(waiting: list[asyncio.Future[str]], error: str) -> None:
 def _answer(followed: SecondaryZone, error: str) -> None:
     waiting, followed.done = followed.done, []
     _tell(waiting, error)
+
+
+def received_zones(snapshot: Snapshot) -> tuple[list[Zone], list[Input]]:
+    """List the zones that come from primaries, and what the image was made of; nothing where there is no such zone."""
+    if not any(zone.primaries for zone in snapshot.zones):
+        return [], []
+    return stubs_in(snapshot.buffer), read_about(snapshot.buffer).inputs

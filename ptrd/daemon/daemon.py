@@ -26,7 +26,7 @@ from ptrd.control.local import LocalServer
 from ptrd.control.notify import ZoneNotifier
 from ptrd.control.publish import Publisher
 from ptrd.control.secondarycommands import SecondaryCommands
-from ptrd.control.secondaryzones import SecondaryZones
+from ptrd.control.secondaryzones import SecondaryZones, received_zones
 from ptrd.control.settings import ApiSettings
 from ptrd.control.systemd import Notifier, handed_over
 from ptrd.daemon.privileges import step_down
@@ -37,9 +37,7 @@ from ptrd.serve.account import find_account
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.slots import make_memory
 from ptrd.serve.sockets import adopt_sockets, open_sockets
-from ptrd.snapshot.image import read_about
 from ptrd.snapshot.steps import dump_histories
-from ptrd.snapshot.stubs import stubs_in
 from ptrd.store.certificate import CertificateKeeper, Renewal, combine
 from ptrd.store.cookiesecret import keep_cookie_secret
 from ptrd.store.sqlite import SqliteDatabase
@@ -299,7 +297,7 @@ class Daemon:
         if self._ranges is not None:
             ranges.carry(self._ranges)
         self._ranges = ranges
-        self._secondary_zones.follow(stubs_in(live.image.buffer), read_about(live.image.buffer).inputs)
+        self._secondary_zones.follow(*received_zones(snapshot))
         return revision
 
     def _count(self, outcome: Outcome) -> None:
