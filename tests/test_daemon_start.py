@@ -246,3 +246,12 @@ def test_sockets_are_handed_over(prepare):
             child.terminate()
             assert child.wait(10) == 0
             assert b"2 sockets were handed over" in child.stdout.read()
+
+
+def test_no_answer_waits_for_what_only_some_features_need():
+    """The server is loaded without dnspython, aiohttp and cryptography: they come when something asks for them."""
+    unwanted = ("dns", "aiohttp", "cryptography")
+    code = f"import sys, ptrd.daemon.run; print([name for name in {unwanted} if name in sys.modules])"
+    environment = os.environ | {"PYTHONPATH": "."}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "[]\n"

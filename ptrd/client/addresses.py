@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import dns.asyncresolver
-import dns.exception
-import dns.name
-import dns.nameserver
-import dns.resolver
-
 from ptrd.client.endpoints import ClientError, Endpoint, system_resolvers
 from ptrd.wire.names import format_name
 
@@ -21,6 +15,9 @@ async def addresses_of(name: bytes, resolvers: tuple[Endpoint, ...] = ()) -> lis
 
     None is an answer too. Raises ClientError when no resolver has one.
     """
+    import dns.asyncresolver  # noqa: PLC0415 - dnspython is large, and most servers need none of it
+    import dns.nameserver  # noqa: PLC0415 - the same
+
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.lifetime = PATIENCE
     resolver.nameservers = [dns.nameserver.Do53Nameserver(*server) for server in resolvers or system_resolvers()]

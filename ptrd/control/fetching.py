@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ptrd import PtrdError
 from ptrd.client.endpoints import Endpoint
 from ptrd.client.sequence import ADDED, WHOLE, serial_of
-from ptrd.client.transfer import Limits, fetch_changes, fetch_zone
 from ptrd.records.received import Record, compose, problems, refusal
 from ptrd.records.transfer import Key
 from ptrd.snapshot.stubs import load_stub
@@ -64,7 +63,7 @@ MOST_RECORDS: Final = 10_000_000  # of one zone
 _AT_ONCE: Final = 8  # transfers in one process
 _SHARE: Final = 4  # one such part of the machine's memory for a process
 _LEAST_MEMORY: Final = 1 << 30  # bytes
-_LIMITS: Final = Limits(size=1 << 30)
+_MOST_BYTES: Final = 1 << 30
 
 
 class _PatchError(PtrdError):
@@ -108,19 +107,22 @@ async def fetch(job: FetchJob) -> FetchReport:
 
 async def _fetch(job: FetchJob, origin: bytes, path: Path) -> tuple[list[Record], bool]:
     """Give all records of the zone, and whether only differences came. Raises ClientError."""
+    from ptrd.client.transfer import Limits, fetch_changes, fetch_zone  # noqa: PLC0415 - dnspython is large, and the supervisor needs none of it here
+
+    limits = Limits(size=_MOST_BYTES)
     key = None
     if job.key is not None:
         key = Key(bytes.fromhex(job.key[0]), job.key[1], bytes.fromhex(job.key[2]))
     if job.serial is not None:
         try:
             known = parse_received(read_whole(path), job.path)
-            changes = fetch_changes(_endpoint(job), origin, job.serial, key, limits=_LIMITS)
+            changes = fetch_changes(_endpoint(job), origin, job.serial, key, limits=limits)
             async with contextlib.aclosing(changes):
                 return await _follow(job, changes, known)
         except (ReceivedError, OSError, _PatchError):
             pass  # the whole zone mends it
     found: dict[Record, None] = {}  # a record that comes twice is one (RFC 2181, 5)
-    async with contextlib.aclosing(fetch_zone(_endpoint(job), origin, key, limits=_LIMITS)) as batches:
+    async with contextlib.aclosing(fetch_zone(_endpoint(job), origin, key, limits=limits)) as batches:
         async for batch in batches:
             found |= dict.fromkeys(batch.records)
             _check_number(job, len(found))

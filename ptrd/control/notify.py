@@ -17,7 +17,6 @@ from ptrd import PtrdError
 from ptrd.client.addresses import addresses_of
 from ptrd.client.datagrams import Datagrams
 from ptrd.client.endpoints import ClientError
-from ptrd.client.notification import notification, serial_question
 from ptrd.control.secondaries import Agenda, History, Pace, Secondary
 from ptrd.control.standings import name_of, samples_of
 from ptrd.control.targets import is_ours, refresh_of, served_addresses, servers_of, soa_of
@@ -290,6 +289,8 @@ class ZoneNotifier:
         zone = self._served(secondary)
         if zone is None:
             return
+        from ptrd.client.notification import notification  # noqa: PLC0415 - dnspython is large, and most servers need none of it
+
         serial = secondary.history.newest
         soa = soa_of(zone, serial)
 
@@ -328,6 +329,8 @@ class ZoneNotifier:
 
     def _look(self, secondary: Secondary, now: float) -> None:
         """Ask a secondary what it serves; or, when it was asked, take note that it did not say."""
+        from ptrd.client.notification import serial_question  # noqa: PLC0415 - dnspython is large, and most servers need none of it
+
         before = self._asked.pop(secondary, None)
         if before is not None:
             self._datagrams.forget(before)

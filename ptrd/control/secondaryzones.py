@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 from ptrd import PtrdError
 from ptrd.client.endpoints import ClientError, Endpoint
 from ptrd.client.sequence import is_later, serial_of
-from ptrd.client.transfer import ask_soa
 from ptrd.control.child import ChildError
 from ptrd.control.fetching import FetchJob
 from ptrd.control.fetchqueue import FetchQueue
@@ -244,6 +243,8 @@ class SecondaryZones:
 
     async def _ask(self, followed: SecondaryZone, primary: NotifyTarget, *, forced: bool) -> None:
         """Ask one primary for its serial, and fetch what is newer. Raises PtrdError."""
+        from ptrd.client.transfer import ask_soa  # noqa: PLC0415 - dnspython is large, and most servers need none of it
+
         stub = followed.stub
         key = None if primary.key is None else self._keys[primary.key]
         endpoint = Endpoint(primary.host, primary.port)
