@@ -8,6 +8,7 @@ from ptrd.engine.responder import Options, Service, respond
 from ptrd.snapshot.build import build_image
 from ptrd.snapshot.image import Input, open_image
 from ptrd.snapshot.segment import compile_segment
+from ptrd.snapshot.stubs import dump_stub, load_stub
 from ptrd.store.zonefile import load_zone_file
 
 
@@ -20,6 +21,10 @@ def build(*texts, serials=None, now=1_700_000_000.0, revision=1, keys=None):
         assert not errors, "\n".join(errors)
         source = Input(f"zones/{number}.yaml", len(text), 1, 1, number)
         segments.append((source, compile_segment(source.path, zones)))
+        for zone in zones:
+            if zone.primaries:  # which have told us nothing yet
+                awaited = source._replace(path=f"{source.path} {zone.origin!r}")
+                segments.append((awaited, compile_segment(awaited.path, [load_stub(dump_stub(zone))], received=True)))
     return build_image(segments, serials or {}, b"", revision, now, keys)
 
 

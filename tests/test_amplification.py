@@ -51,6 +51,7 @@ KINDS = {
     "no such type": ([(f"9.9.9.{TREE}", A), ("f.", A), (TREE, PTR)], (2.56, 2.09), (10.35, 7.95)),
     "no such name": ([(f"x.{TREE}", PTR), ("x.f.", A)], (2.49, 2.06), (10.04, 7.78)),
     "a zone that is not served": ([(".", NS), ("a.", PTR), (".", ANY)], (1.61, 1.45), (1.61, 1.45)),
+    "a zone that has not come": ([("w.", NS), ("a.w.", PTR)], (1.97, 1.72), (1.97, 1.72)),
     "another class": ([(".", NS, 255), ("f.", TXT, CHAOS)], (1.0, 1.0), (1.0, 1.0)),
     "a zone transfer": ([("f.", AXFR), (TREE, AXFR)], (1.49, 1.36), (1.49, 1.36)),
     "`version.bind`": ([("version.bind.", TXT, CHAOS)], (1.3, 1.22), (1.3, 1.22)),
@@ -87,6 +88,7 @@ def world(kind):
         f"  9.2.9.64/26: {{ns: {names}}}\n"
         f"rrsets: |\n  3 CNAME {hosts[2] if worst else 'www.example.net'}.\n  4 DNAME {'c' * 63}.example.net.\n",
         f'zone: 2000::/4\n{soa}defaults: {{2000::/4: "{{ip}}.{made if worst else "six.f"}", 2100::/16: "{{ip}}.f"}}\n',
+        "zone: w\nprimaries: [192.0.2.1]\n",
         f"zone: f\n{soa}forward: [9.0.0.0/8, 2000::/4]\nrrsets: |\n{texts}",
     )
 
