@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ptrd"
 
 # From the top of the page to its bottom. A room imports only from rooms below it; those of one line never meet.
-PAGE = [{"__main__"}, {"cli"}, {"daemon"}, {"config"}, {"serve", "control"}, {"metrics", "logs"}, {"store", "client"}]
+UPPER = [{"__main__"}, {"cli"}, {"daemon"}, {"config"}, {"serve", "control"}]
+PAGE = [*UPPER, {"datapath"}, {"metrics", "logs"}, {"store", "client"}]
 BELOW_THE_LINE = [{"engine"}, {"snapshot"}, {"records"}, {"wire"}]
 LEVELS = {room: level for level, rooms in enumerate([*PAGE, *BELOW_THE_LINE]) for room in rooms}
 PURE = set().union(*BELOW_THE_LINE)

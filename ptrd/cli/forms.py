@@ -81,8 +81,9 @@ def write_yaml(listing: Listing, stream: TextIO, left_out: LeftOut) -> None:
 def write_table(listing: Listing, stream: TextIO, left_out: LeftOut) -> None:
     """Write CSV: each address with its names and their TTL."""
     rows = (
-        {"address": format_address(version, number), "names": names, "ttl": ttl}
+        {"address": format_address(version, number), "names": hosts, "ttl": ttl}
         for version, number, ttl, names in _addresses(listing, left_out)
+        if (hosts := _hosts(version, number, names, left_out))
     )
     write_csv(stream, rows, ("address", "names", "ttl"))
 
@@ -91,11 +92,16 @@ def write_hosts(listing: Listing, stream: TextIO, left_out: LeftOut) -> None:
     """Write a hosts file: a line for each name of an address; of a zone of names, for each address of a name."""
     left_out("TTLs, which a hosts file does not have")
     for version, number, _, names in _addresses(listing, left_out, forward=listing.zone.prefix is None):
-        for name in names:
-            if _HOST.fullmatch(name):
-                stream.write(f"{format_address(version, number)} {name}\n")
-            else:
-                left_out(f"{format_address(version, number)} {name}")
+        for name in _hosts(version, number, names, left_out):
+            stream.write(f"{format_address(version, number)} {name}\n")
+
+
+def _hosts(version: int, number: int, names: list[str], left_out: LeftOut) -> list[str]:
+    """Give those of an address's names that are host names; `rrsets` of a zone file may give it others."""
+    for name in names:
+        if not _HOST.fullmatch(name):
+            left_out(f"{format_address(version, number)} {name}")
+    return [name for name in names if _HOST.fullmatch(name)]
 
 
 FORMS: Final = {

@@ -57,9 +57,11 @@ def _lines(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("image", f"revision {result['revision']}, {result['bytes']} bytes"),
     ]
     lines += [
-        (f"worker {number}", f"process {worker['pid']}, revision {worker['revision']}")
+        (f"worker {number}", f"process {worker['pid']}, revision {worker['revision']}, {_how(worker)}")
         for number, worker in enumerate(result["workers"])
     ]
+    if result["uncompiled"]:
+        lines.append(("data path", f"plain Python: {result['uncompiled']}"))
     lines.append(("restarts", f"{result['restarts']} of workers that ended unasked"))
     lines += [("secondary" if not number else "", _describe(zone)) for number, zone in enumerate(result["received"])]
     told = result["secondaries"]
@@ -72,6 +74,10 @@ def _lines(result: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("last load", f"{when}, {how}"))
         lines += [("", problem) for problem in last["problems"]]
     return lines
+
+
+def _how(worker: dict[str, Any]) -> str:
+    return "compiled data path" if worker["compiled"] else "plain Python"
 
 
 def _row(standing: dict[str, Any]) -> list[str]:

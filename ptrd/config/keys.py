@@ -15,6 +15,7 @@ from ptrd.store.settings import (
     number_between,
     read_address,
     read_character_string,
+    read_data_path,
     read_group_name,
     read_log_format,
     read_path,
@@ -54,6 +55,7 @@ class Key(NamedTuple):
 KEYS: Final = {
     "listen": Key(read_address, [("0.0.0.0", 53), ("::", 53)], '["192.0.2.53:53", "[2001:db8::53]:53"]', many=True),  # noqa: S104 - whoever asks is answered
     "workers": Key(read_workers, None, "auto"),
+    "data_path": Key(read_data_path, ServeOptions().data_path, "python"),
     "zones": Key(read_path, ["zones"], "[zones]", many=True),
     "state": Key(read_path, "state", "/var/lib/ptrd"),
     "socket": Key(read_path, None, "/run/ptrd/control.sock"),

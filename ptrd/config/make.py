@@ -103,6 +103,7 @@ def _make_config(path: Path, values: dict[str, Any], absolute: Callable[[str], P
             tcp_queries_in_flight=values["tcp.queries_in_flight"],
             transfers=values["transfer.at_once"],
             log_format=values["log.format"],
+            data_path=values["data_path"],
         ),
         publish=PublishOptions(
             zones=tuple(str(absolute(zone)) for zone in values["zones"]),

@@ -36,6 +36,7 @@ class WorkerState(NamedTuple):
 
     pid: int  # 0 while it is being replaced
     revision: int  # that it serves, 0 while it is being replaced
+    compiled: bool = False  # it answers ordinary queries by the compiled data path
 
 
 class Fleet(Protocol):
@@ -57,7 +58,8 @@ class Commands:
 
     `renew` reads the certificate of DNS over TLS again, where there is one, and tells how that ended (unchanged,
     replaced, refused), why, and when the one in use expires in Unix time. `received` describes the zones that come
-    from somebody else's primary, `standings` says where each secondary of our own zones stands.
+    from somebody else's primary, `standings` says where each secondary of our own zones stands; `uncompiled` says why
+    the workers do without the compiled data path, when they do.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Commands:
         renew: Renew | None = None,
         received: Callable[[], list[dict[str, Any]]] = list,
         standings: Callable[[], Iterable[Standing]] = list,
+        uncompiled: str = "",
     ) -> None:
+        self._uncompiled = uncompiled
         self._publisher = publisher
         self._link = link
         self._fleet = fleet
@@ -163,6 +167,7 @@ class Commands:
                 "orphans": self._link.orphans,
                 "listen": self._addresses,
                 "workers": [worker._asdict() for worker in self._fleet.workers()],
+                "uncompiled": self._uncompiled,
                 "restarts": self._fleet.restarts,
                 "received": self._received(),
                 **describe_standings(list(self._standings()), each=bool(request.get("secondaries"))),

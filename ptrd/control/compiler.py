@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ptrd.control.jobs import Job
     from ptrd.records.catalog import Catalog
     from ptrd.snapshot.build import BuiltImage
+    from ptrd.snapshot.image import Buffer
 
 MAX_PROBLEMS: Final = 1000  # that are reported to the publisher; `ptrd check` prints all
 _TRIES: Final = 5
@@ -81,7 +82,7 @@ def compile_sources(
     paths, problems = expand_sources(sources)
     complained = {problem.place.file for problem in problems}
     known = _segments(old, settings)
-    segments: list[tuple[Input, bytes | memoryview]] = []
+    segments: list[tuple[Input, Buffer]] = []
     reused = 0
     for path in paths:
         try:
@@ -121,7 +122,7 @@ def compile_received(
     """
     about = read_about(old)
     known = {source: segment_of(old, number) for number, source in enumerate(about.inputs)}
-    segments: list[tuple[Input, bytes | memoryview]] = [
+    segments: list[tuple[Input, Buffer]] = [
         (source, segment) for source, segment in known.items() if source.path and stub_behind(segment) is None
     ]
     files = len(segments)
@@ -132,7 +133,7 @@ def compile_received(
 
 
 def _with_received(
-    segments: list[tuple[Input, bytes | memoryview]],
+    segments: list[tuple[Input, Buffer]],
     received: str,
     known: dict[Input, memoryview],
     catalog: Catalog | None,
@@ -149,7 +150,7 @@ def _with_received(
     return problems
 
 
-def _catalog_segment(catalog: Catalog, segments: list[tuple[Input, bytes | memoryview]]) -> bytes:
+def _catalog_segment(catalog: Catalog, segments: list[tuple[Input, Buffer]]) -> Buffer:
     """Make the catalog of all zones that somebody may transfer."""
     zones = read_outlines(segments)
     members = [zone.origin for zone in zones if zone.transfer is not None and zone.transfer["allow"]]
@@ -209,7 +210,9 @@ def main() -> None:
     job = load_job(sys.stdin.buffer.readline())
     threading.Thread(target=_end_when_unwanted, daemon=True).start()
     with contextlib.suppress(OSError):  # a sandbox may forbid it
-        os.nice(5)  # answers go first
+        os.nice(10)  # answers go first: on a core that is busy with them this gets a tenth
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # and never interrupts one
     gc.disable()  # millions of tuples, none of them garbage
     report = run_job(job)
     report.problems.sort(key=lambda problem: problem.warning)  # so that it is not errors that are left out

@@ -15,10 +15,12 @@ from ptrd.store.received import ReceivedError, content_path, is_from, parse_rece
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ptrd.snapshot.image import Buffer
+
 
 def received_segment(
     stub: dict[str, Any], folder: str, known: Mapping[Input, memoryview]
-) -> tuple[Input, bytes | memoryview, list[Problem]]:
+) -> tuple[Input, Buffer, list[Problem]]:
     """Give the segment of a zone that comes from its primaries, what it was made of, and what is wrong with that.
 
     `known` is what an image has of inputs that have not changed since. A zone of which nothing is there is absent, and

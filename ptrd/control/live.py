@@ -40,7 +40,7 @@ T = TypeVar("T")
 Apply: TypeAlias = "Callable[[Entry], Awaitable[None]]"
 
 BATCH: Final = 64  # changes that are flushed to the disk together
-
+PAUSE: Final = 0.01  # seconds from one flush to the next: workers that are told too often answer less
 
 log = logging.getLogger("ptrd")
 
@@ -67,6 +67,7 @@ class Link:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._troubles: dict[Address, str] = {}
         self._queue: list[Queued] = []
+        self._soonest = 0.0  # when the next may be flushed, in the loop's time
         # Told of the serials that every worker serves from now on; with True there may be other zones than before.
         self.moved: Callable[[Mapping[bytes, int], bool], None] = lambda _serials, _published: None
         self.orphans = ""  # a sentence about records that the zones of now do not answer with
@@ -123,15 +124,15 @@ class Link:
 
     async def _work_off(self) -> None:
         """Commit what is queued, as much as there is at once, since each flush to the disk is dear."""
-        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
         async with self._order:
             while self._queue:
+                await asyncio.sleep(self._soonest - loop.time())
+                self._soonest = loop.time() + PAUSE
                 batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                 jobs = Batch(self._serial_of, batch)
                 try:
-                    outcomes = await asyncio.get_running_loop().run_in_executor(
-                        self._thread, self._database.write_many, jobs.jobs
-                    )
+                    outcomes = await loop.run_in_executor(self._thread, self._database.write_many, jobs.jobs)
                     self._hand_over(jobs.committed(outcomes))
                 except BaseException as error:
                     waiting, self._queue = batch + self._queue, []  # or nobody would begin again

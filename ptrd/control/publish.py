@@ -9,10 +9,14 @@ primaries sent is published without a look at the zone files: these stay as they
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
+import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from ptrd.store.state import State
 
 _CHANGES_LOGGED: Final = 20
+_LINGER: Final = 1.0  # seconds that an image is held after the next one is live
 _PAUSE: Final = 0.5  # seconds at least between two publications of what primaries sent
 
 log = logging.getLogger("ptrd")
@@ -223,6 +228,9 @@ class Publisher:
         self._report(outcome)
         return outcome
 
+    def _open_new(self, report: Report) -> Live:
+        return open_live(self._state.image)._replace(differing=load_differing(report.differing))
+
     def _open_last(self) -> Live | None:
         try:
             return open_live(self._state.image)
@@ -257,11 +265,11 @@ class Publisher:
         try:
             report = await self._compile(reuse=reuse, kept=kept)
             if not report.error:
-                live = open_live(self._state.image)._replace(differing=load_differing(report.differing))
+                live = await _gently(self._open_new, report)
                 self._revision = live.snapshot.revision  # some workers may have it, even if others fail
                 self._revision = await self._spread(live, report.changed)
+                _let_go_later(self.live)
                 self.live = live
-                gc.collect()  # a snapshot refers to itself, and the old one holds its image open
         except PtrdError as error:
             return Report(error=str(error))
         except OSError as error:
@@ -298,6 +306,28 @@ class Publisher:
             image.unlink(missing_ok=True)
             serials.unlink(missing_ok=True)
         return report
+
+
+async def _gently(work: Callable[[Report], Live], report: Report) -> Live:
+    """Do a work in a thread of its own, which gives way to whoever answers on the same core."""
+
+    def give_way() -> None:
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="publisher", initializer=give_way) as thread:
+        return await asyncio.get_running_loop().run_in_executor(thread, work, report)
+
+
+def _let_go_later(old: Live | None) -> None:
+    """Hold on to an image until workers have let go of it: whoever is last has to free its memory, which takes long."""
+    held = [old]
+
+    def let_go() -> None:
+        held.clear()
+        gc.collect()  # a snapshot refers to itself
+
+    asyncio.get_running_loop().call_later(_LINGER, let_go)
 
 
 def settings_of(options: PublishOptions) -> bytes:

@@ -34,6 +34,7 @@ from ptrd.daemon.readings import count_ranges, take_readings
 from ptrd.engine.responder import SOURCES
 from ptrd.metrics.exposition import Readings, make_registry
 from ptrd.serve.account import find_account
+from ptrd.serve.interpreter import explain_data_path
 from ptrd.serve.pool import WorkerPool
 from ptrd.serve.slots import make_memory
 from ptrd.serve.sockets import adopt_sockets, open_sockets
@@ -143,6 +144,7 @@ class Daemon:
         keeper = None
         if config.http is not None and config.http.tls is not None:
             keeper = CertificateKeeper(config.http.tls, "http", "HTTPS")
+        uncompiled = explain_data_path(config.serve.data_path)
         self._pool = WorkerPool(
             listening,
             config.serve,
@@ -173,6 +175,7 @@ class Daemon:
             self._renew_certificate,
             secondary.describe,
             self._notices.standings,
+            uncompiled,
         )
         by_name = {**commands.by_name(), "refresh": secondary.refresh}
         local = LocalServer(config.local, by_name, {"api": self._command}, {"records": commands.records})
@@ -251,8 +254,8 @@ class Daemon:
     def workers(self) -> list[WorkerState]:
         """List the workers in the order of their slots."""
         return [
-            WorkerState(pid, max(revision, 0))
-            for pid, revision in zip(self._pool.pids, self._pool.acknowledged, strict=True)
+            WorkerState(pid, max(revision, 0), compiled)
+            for pid, revision, compiled in zip(*self._pool.states, strict=True)
         ]
 
     @property

@@ -45,6 +45,7 @@ RECORD, DEFAULT, FORWARD, ALIAS, DELEGATION, NODATA, DENIAL = range(7)
 NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED, PROHIBITED, LIMITED, AWAITED = range(7, 15)
 
 MAX_CHAIN: Final = 16
+_new: Final = tuple.__new__  # NamedTuple's constructor without a call in between, for the usual answers
 
 
 class Answer(NamedTuple):
@@ -145,19 +146,21 @@ def _find(
     node = zone.find(relative)
     managed = None
     if snapshot.overlays and zone.number in snapshot.overlays:
-        managed = snapshot.overlays[zone.number].records.get(relative)
+        managed = snapshot.overlays[zone.number].find(relative)
     if node < 0:
         return _absent(snapshot, zone, name, offsets, qtype, owner, managed)
-    flags = zone.flags(node)
-    if flags & NODE_OCCLUDED:
-        return _occluded(zone, zone.guard(node), name, qtype, owner)
-    if flags & NODE_CUT and qtype != DS:
-        return _referral(zone, node)
+    flags = zone.buffer[node]  # zone.flags(node), without the call
+    if flags:
+        if flags & NODE_OCCLUDED:
+            return _occluded(zone, zone.guard(node), name, qtype, owner)
+        if flags & NODE_CUT and qtype != DS:
+            return _referral(zone, node)
     if managed is not None and qtype in (PTR, ANY) and not flags & (NODE_CNAME | NODE_CUT):
-        return Answer(NOERROR, AA, RECORD, (managed._replace(owner=owner),))
+        mine = managed if owner is None else managed._replace(owner=owner)
+        return Answer(NOERROR, AA, RECORD, (mine,))
     rrset = zone.rrset(node, qtype, owner)
-    if rrset is not None:  # the usual answer, made without the call that is in between in Answer()
-        return tuple.__new__(Answer, (NOERROR, AA, RECORD, (rrset,), (), (), 0, -1, None, zone.number, None))
+    if rrset is not None:  # the usual answer
+        return _new(Answer, (NOERROR, AA, RECORD, (rrset,), (), (), 0, -1, None, zone.number, None))
     return _other(zone, node, flags, name, offsets, qtype, owner)
 
 
@@ -209,7 +212,7 @@ def _made_answer(made: Made, qtype: int, owner: bytes | None) -> Answer:
     if owner is not None:
         rrset = RRset(owner, rrset.number, rrset.records)
     source = DEFAULT if qtype == PTR else FORWARD
-    return tuple.__new__(Answer, (NOERROR, AA, source, (rrset,), (), (), 0, number, None, -1, None))
+    return _new(Answer, (NOERROR, AA, source, (rrset,), (), (), 0, number, None, -1, None))
 
 
 def _absent(
@@ -240,7 +243,8 @@ def _absent(
 
     if managed is not None:
         if qtype in (PTR, ANY):
-            return Answer(NOERROR, AA, RECORD, (managed._replace(owner=owner),))
+            mine = managed if owner is None else managed._replace(owner=owner)
+            return Answer(NOERROR, AA, RECORD, (mine,))
         return nodata
     if zone.forward:
         led = snapshot.led_to(zone, name)

@@ -127,7 +127,7 @@ def _step_reasons(snapshot: Snapshot, about: dict[str, Any], name: bytes) -> lis
     overlay = snapshot.overlays.get(zone.number)
     node = zone.find(relative)
     managed = []
-    if overlay is not None and relative in overlay.records:
+    if overlay is not None and relative in overlay:
         if node < 0 or not zone.flags(node) & (NODE_CNAME | NODE_CUT | NODE_OCCLUDED):
             return [f"{format_name(name)} has a managed PTR record"]
         managed = [f"{format_name(name)} has a managed PTR record too, which what the zone file has there hides"]

@@ -17,6 +17,7 @@ from siphashc import siphash
 from ptrd.engine.answer import ALIAS, DELEGATION, DENIAL, NODATA
 from ptrd.records.model import Prefix
 from ptrd.records.values import format_prefix
+from ptrd.snapshot.forms import load_form
 from ptrd.wire.names import format_name
 from ptrd.wire.reverse import BITS
 from ptrd.wire.rrtypes import ORDINARY
@@ -57,14 +58,17 @@ class News(NamedTuple):
 
 
 class Limiter:
-    """The limits, over a table of WORDS zeros at first."""
+    """The limits, over a table of WORDS zeros at first.
+
+    `steps` says for each kind how far an answer moves a bucket's time, 0 where there is no limit.
+    """
 
     def __init__(self, options: Options, table: memoryview | None, secret: bytes) -> None:
-        self._table = memoryview(b"").cast("Q") if table is None else table
-        self._secret = secret
+        self.table = memoryview(b"").cast("Q") if table is None else table
+        self.secret = secret
         self._slip = options.limit_slip
         self._rates = (options.limit_records, options.limit_made, options.limit_denied, options.limit_denied)
-        self._steps = [_step_of(rate) for rate in self._rates]
+        self.steps = [_step_of(rate) for rate in self._rates]
         self._news: list[News] = []
 
     def admit(self, prefix: bytes, kind: int, key: bytes, now: float) -> int:
@@ -72,11 +76,11 @@ class Limiter:
 
         `now` is Unix time; a clock that jumps costs a bucket its count, no more.
         """
-        step = self._steps[kind]
+        step = self.steps[kind]
         if not step:
             return PASS
-        table = self._table
-        hashed = siphash(self._secret, prefix + _KINDS[kind] + key)
+        table = self.table
+        hashed = siphash(self.secret, prefix + _KINDS[kind] + key)
         tag = hashed & _TAG
         at = (hashed & _PLACES) << 1
         ticks = int(now * _TICKS) & _TIME
@@ -99,7 +103,7 @@ class Limiter:
 
     def _find(self, at: int, ahead: int, tag: int, ticks: int) -> tuple[int, int]:
         """Find the place of a bucket that is not at its first: (place, ticks ahead), its own or one given up for it."""
-        table = self._table
+        table = self.table
         other = at ^ 2
         word = table[other]
         ahead_there = (word & _TIME) - ticks & _TIME
@@ -114,7 +118,7 @@ class Limiter:
 
     def _limit(self, at: int, prefix: bytes, kind: int, key: bytes, now: float) -> int:
         """Count an answer that is too many, and remember to talk about it."""
-        table = self._table
+        table = self.table
         count = (table[at + 1] & _TIME) + 1 & _TIME
         said, second = table[at + 1] >> 32, int(now) & _TIME
         # The other workers' clock readings may lie a moment apart; one that jumps back does not make us quiet.
@@ -140,7 +144,7 @@ def bucket_of(snapshot: Snapshot, query: Query, found: Answer) -> tuple[int, byt
     """
     _, _, source, _, _, _, _, span, _, zone, origin = found
     if span >= 0:
-        return MADE, snapshot.range(span).text
+        return MADE, snapshot.range(span).dumped
     if source in (NODATA, DENIAL):
         return DENIED, b"%d" % zone
     if origin is not None or source in (ALIAS, DELEGATION):
@@ -153,7 +157,7 @@ def _describe(snapshot: Snapshot, news: News) -> str:
     version, length = (4, 24) if len(news.prefix) == 3 else (6, 56)
     number = int.from_bytes(news.prefix, "big") << BITS[version] - length
     if news.kind == MADE:
-        what = f"made from the template {news.key.decode()}"
+        what = f"made from the template {load_form(news.key, version).text}"
     elif news.kind == DENIED:
         zone = snapshot.zones[min(int(news.key), len(snapshot.zones) - 1)]  # its number may be another's by now
         what = f"denied in the zone {format_name(zone.origin)}"

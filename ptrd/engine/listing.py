@@ -106,7 +106,7 @@ def _hidden(snapshot: Snapshot, zone: ServedZone) -> list[str]:
     """Name managed records that are not answered, since a CNAME or a delegation stands where they would."""
     overlay = snapshot.overlays.get(zone.number)
     found = []
-    for relative, rrset in overlay.records.items() if overlay is not None else ():
+    for _, relative, rrset in overlay.walk() if overlay is not None else ():
         node = zone.find(relative)
         if node >= 0 and zone.flags(node) & (NODE_CNAME | NODE_CUT):
             name = format_name(relative + zone.origin)

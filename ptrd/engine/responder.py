@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ptrd.engine.answer import AWAITED, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
+from ptrd.engine.answer import AWAITED, DENIAL, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
 from ptrd.engine.chaos import answer_class
 from ptrd.engine.edns import (
     MALFORMED_COOKIE,
+    MIN_UDP,
     NO_COOKIE,
     NOT_AUTHORITATIVE,
     NOT_FOR_CLIENT,
@@ -20,9 +21,9 @@ from ptrd.engine.edns import (
     UDP,
     VALID_COOKIE,
     answer_options,
+    fit_opt,
     opts,
     pad,
-    remember_opt,
     write_opt,
 )
 from ptrd.engine.limiter import ERRORS, PASS, SILENCE, SLIP, bucket_of
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["SOURCES", "Options", "Reply", "Service", "respond"]
 
 MAX_TCP: Final = 65_535
-MIN_UDP: Final = 512  # RFC 1035, 4.2.1
 # What has no answer, and why not.
 _UNANSWERED: Final = {NO_ZONE: NOT_AUTHORITATIVE, PROHIBITED: NOT_FOR_CLIENT, AWAITED: NOT_READY}
 _UNREAD: Final = (ERROR, MALFORMED)
@@ -99,55 +99,53 @@ def _respond(
 ) -> TransferReply:
     """Answer a query; `limited` is the prefix that limits count it under, empty when they do not."""
     options = service.options
-    if query.opcode:
-        if query.opcode == SIGNED:
+    _, opcode, name, offsets, qtype, qclass, _, edns = query
+    if opcode:
+        if opcode == SIGNED:
             return _answer_signed(snapshot, service, query, transport, client, limited, now)
-        told = take_notify(snapshot, service, query.data, client, now) if query.opcode == NOTIFY else None
+        told = take_notify(snapshot, service, query.data, client, now) if opcode == NOTIFY else None
         if told is not None:
             return _bound(service, limited, told, now)
         # RFC 8906, 3.1.4: the header alone says that it is not implemented
         return _bound(service, limited, (write_error(query.data, NOTIMP), ERROR, -1, -1), now)
-    edns = query.edns
-    opt = b""
-    limit = MIN_UDP
-    worth = NO_COOKIE
+    opt, limit, worth = b"", MIN_UDP, NO_COOKIE
     if edns is not None:
-        if edns.version:  # RFC 6891, 6.1.3
-            opt = write_opt(options.udp_size, edns.dnssec_ok, BADVERS)
-            return _bound(service, limited, (write_bare(query, 0, opt), ERROR, query.qtype, -1), now)
-        opt = opts.get((options.udp_size, edns.dnssec_ok)) or remember_opt(options.udp_size, edns.dnssec_ok)
-        limit = min(max(edns.udp_size, MIN_UDP), options.udp_size)
-        if edns.options:
+        version, udp_size, dnssec_ok, asked = edns
+        most = options.udp_size
+        if version:  # RFC 6891, 6.1.3
+            opt = write_opt(most, dnssec_ok, BADVERS)
+            return _bound(service, limited, (write_bare(query, 0, opt), ERROR, qtype, -1), now)
+        opt, limit = opts.get((most, udp_size, dnssec_ok)) or fit_opt(most, udp_size, dnssec_ok)
+        if asked:
             address = None if client is None else client.address
-            worth, opt = answer_options(options, edns.options, opt, transport, address, now)
+            worth, opt = answer_options(options, asked, opt, transport, address, now)
             if worth == VALID_COOKIE:
                 limited = b""
-            if worth == MALFORMED_COOKIE or query.qtype < 0:
+            if worth == MALFORMED_COOKIE or qtype < 0:
                 return _bound(service, limited, answer_cookie_alone(query, opt, worth), now)
     if transport != UDP:
         limit = MAX_TCP
     if client is not None and client.verdict == REFUSE:
         return _bound(service, limited, refuse(options, query, PROHIBITED, NOT_FOR_CLIENT, opt, client), now)
-    if query.qclass != IN:
+    if qclass != IN:
         return _bound(service, limited, answer_class(options, query, opt, limit), now)
-    if query.qtype in TRANSFERS:
+    if qtype in TRANSFERS:
         return _bound(
             service, limited, answer_transfer(snapshot, service, query, transport, client, opt, limit, key), now
         )
-    found = answer(snapshot, query.name, query.offsets, query.qtype, client)
+    found = answer(snapshot, name, offsets, qtype, client)
     rcode, authoritative, source, said, authority, additional, glue, span, _, _, _ = found
-    if source == IGNORED:
-        return b"", PROHIBITED, query.qtype, -1
-    if source in _UNANSWERED:
-        return _bound(
-            service, limited, refuse(options, query, source, _UNANSWERED[source], opt, client, rcode=rcode), now
-        )
+    if source > DENIAL:  # nothing is said
+        if source == IGNORED:
+            return b"", PROHIBITED, qtype, -1
+        refused = refuse(options, query, source, _UNANSWERED[source], opt, client, rcode=rcode)
+        return _bound(service, limited, refused, now)
     if limited:
         turn = service.limiter.admit(limited, *bucket_of(snapshot, query, found), now)
         if turn != PASS:
-            return limit_answer(options, query, opt, worth) if turn == SLIP else (b"", LIMITED, query.qtype, -1)
+            return limit_answer(options, query, opt, worth) if turn == SLIP else (b"", LIMITED, qtype, -1)
     wire = write_reply(query, authoritative | rcode, opt, limit, said, authority, additional, glue)
-    return wire, source, query.qtype, span
+    return wire, source, qtype, span
 
 
 def _answer_signed(

@@ -21,7 +21,7 @@ class Service:
     `table` holds limiter.WORDS u64, which workers share; without it nothing is limited.
     """
 
-    __slots__ = ("_judge", "_notified", "keys", "known", "limiter", "options")
+    __slots__ = ("_notified", "judge", "keys", "known", "limiter", "options")
 
     def __init__(self, options: Options, table: memoryview | None = None, secret: bytes = b"") -> None:
         self.options = options
@@ -29,13 +29,13 @@ class Service:
         self.limiter = Limiter(options, table, secret)
         self._notified: set[bytes] = set()
         self.keys = make_keyring(options.keys)
-        self._judge = Judge(options, limits=table is not None)
+        self.judge: Final = Judge(options, limits=table is not None).judge
 
     def learn(self, host: str) -> Client:
         """Work out what is known of the host of a socket address, and remember it."""
         if len(self.known) >= REMEMBERED:
             self.known.clear()
-        client = self.known[host] = self._judge.judge(host)
+        client = self.known[host] = self.judge(host)
         return client
 
     def note_notified(self, origin: bytes) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ptrd.engine.answer import ERROR, MALFORMED
-from ptrd.engine.edns import PADDING, TLS, UDP, opts, pad, remember_opt
+from ptrd.engine.edns import MIN_UDP, PADDING, TLS, UDP, fit_opt, pad
 from ptrd.engine.transfers import Outgoing, TransferReply
 from ptrd.wire.message import find_last
 from ptrd.wire.rrtypes import FORMERR, NOTAUTH
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ptrd.wire.tsig import SigningKey
 
 _MAX_TCP: Final = 65_535
-_MIN_UDP: Final = 512
 
 
 def answer_signed(
@@ -43,9 +42,9 @@ def answer_signed(
     except TsigError:
         return write_error(query.data, FORMERR, query.end), MALFORMED, query.qtype, -1
     edns = query.edns
-    opt = b""
+    opt, limit = b"", MIN_UDP
     if edns is not None:
-        opt = opts.get((options.udp_size, edns.dnssec_ok)) or remember_opt(options.udp_size, edns.dnssec_ok)
+        opt, limit = fit_opt(options.udp_size, edns.udp_size, edns.dnssec_ok)
     if error or key is None:
         bare = write_bare(plain, NOTAUTH, opt)
         wire = answer_unsigned(bare, tsig, error) if key is None else sign(bare, key, now, tsig, error)
@@ -60,9 +59,8 @@ def answer_signed(
     wire = said
     if transport == TLS and edns is not None and any(code == PADDING for code, _ in edns.options):
         wire = pad(wire)
-    limit = _MAX_TCP
-    if transport == UDP:
-        limit = _MIN_UDP if edns is None else min(max(edns.udp_size, _MIN_UDP), options.udp_size)
+    if transport != UDP:
+        limit = _MAX_TCP
     if len(wire) + key.room > limit:
         wire = write_bare(plain, TC, opt)
     return sign(wire, key, now, tsig), *reply[1:]

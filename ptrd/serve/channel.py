@@ -26,6 +26,7 @@ Message = dict[str, Any]
 MAX_MESSAGE: Final = 64 << 20  # bytes of JSON
 MAX_DESCRIPTORS: Final = 250  # a message; the kernel's SCM_MAX_FD is 253
 _PIECE: Final = 32768  # bytes a packet
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode  # made once, since json.dumps makes one a call
 _LAST, _MORE = b"\0", b"\1"  # a packet's first byte; the second counts its descriptors
 
 
@@ -61,7 +62,7 @@ class Channel:
 
     def send(self, message: Message, descriptors: Iterable[int] = ()) -> None:
         """Send a message; the descriptors stay the caller's. Raises ChannelError for one that is too large."""
-        data = json.dumps(message, separators=(",", ":")).encode()
+        data = _encode(message).encode()
         beside = list(descriptors)
         if len(data) > MAX_MESSAGE or len(beside) > MAX_DESCRIPTORS:
             raise ChannelError(
@@ -109,6 +110,7 @@ class Channel:
         self._loop.remove_writer(self._sock.fileno())
 
     def _read(self) -> None:
+        """Read one message, as far as it is there; between two of them the loop does what else there is to do."""
         while self._sock.fileno() >= 0:
             try:
                 if not self._read_packet():
@@ -122,6 +124,7 @@ class Channel:
             descriptors = self._descriptors
             self._pieces, self._size, self._descriptors = [], 0, []
             self._receive(message, descriptors)
+            return
 
     def _read_packet(self) -> bool:
         """Read a packet and tell whether it ends a message. Raises ChannelError at the end of the channel, OSError."""

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ptrd.metrics.blocks import DROP_FAILURE
+
+if TYPE_CHECKING:
+    from ptrd.datapath._compiled import Reader
 
 
 class Stream(Protocol):
@@ -26,6 +29,8 @@ class Stream(Protocol):
 # (snapshot, service, message, transport, client's socket address, Unix time) -> (answer, nothing or a Stream, source,
 # qtype, range); the last two may be left out: engine.responder.respond
 Respond = Callable[..., tuple[Any, int, int, int]]
+# (snapshot, service, counters of its ranges) -> what answers ordinary queries, or None: datapath.reader.make_reader
+MakeReader = Callable[[Any, Any, memoryview], "Reader | None"]
 # (options as text, table of limits, its secret) -> the engine's service: engine.service.Service
 MakeService = Callable[[str, memoryview, bytes], Any]
 
@@ -33,14 +38,21 @@ _log = logging.getLogger(__name__)
 
 
 class Live:
-    """The snapshot, the engine's service, and the counters of the snapshot's ranges."""
+    """The snapshot, the engine's service, the counters of the snapshot's ranges, and the compiled reader, if any."""
 
-    __slots__ = ("ranges", "service", "snapshot")
+    __slots__ = ("ranges", "reader", "service", "snapshot")
 
-    def __init__(self, snapshot: Any, service: Any, ranges: memoryview) -> None:  # noqa: ANN401 - the engine's own
+    def __init__(
+        self,
+        snapshot: Any,  # noqa: ANN401 - the engine's own
+        service: Any,  # noqa: ANN401 - the same
+        ranges: memoryview,
+        reader: Reader | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.service = service
         self.ranges = ranges
+        self.reader = reader
 
 
 def count_failure(counts: memoryview, data: bytes) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ptrd import PtrdError
 
+AUTO, COMPILED, PYTHON = DATA_PATHS = ("auto", "compiled", "python")  # what answers ordinary queries over UDP
 _T = TypeVar("_T")
 
 
@@ -37,6 +38,7 @@ class ServeOptions:
     transfers: int = 10  # zone transfers at once, over all workers
     tcp_unsent_bytes: int = 131072  # answers a connection may leave unread before its queries wait
     tcp_backlog: int = 1024  # connections that wait to be accepted, each listener
+    data_path: str = AUTO  # COMPILED must be there, PYTHON is what there always is
     udp_receive_buffer: int = 4194304  # the kernel cuts it to net.core.rmem_max
     udp_send_buffer: int = 1048576
     drain_seconds: float = 2.0  # at a stop, for what the sockets already hold

@@ -88,6 +88,11 @@ class WorkerPool:
         return [slot.process.pid if slot.process else 0 for slot in self._slots]
 
     @property
+    def states(self) -> tuple[list[int], list[int], list[bool]]:
+        """Give `pids`, `acknowledged`, and of each worker whether its data path is the compiled one."""
+        return self.pids, self.acknowledged, [slot.compiled for slot in self._slots]
+
+    @property
     def acknowledged(self) -> list[int]:
         """Give the revision that each worker serves, -1 where it serves none yet."""
         return [slot.revision for slot in self._slots]
@@ -320,7 +325,8 @@ class WorkerPool:
             return
         if message["type"] == "ready":
             slot.ready = True
-        else:
+            slot.compiled = message.get("compiled", False)
+        elif message["type"] != "coming":
             sequence = message["sequence"]
             slot.answered = sequence
             if message["type"] == "refused":
@@ -330,19 +336,13 @@ class WorkerPool:
                 slot.acknowledged = sequence
                 slot.revision = slot.expected.get(sequence, slot.revision)
                 slot.expected = {number: revision for number, revision in slot.expected.items() if number > sequence}
-                self._answer_probe(slot, sequence, ok=message["ok"])
+                slot.answer_probe(sequence, ok=message["ok"])
                 self._check_waiting()
         if slot.timer is not None:
             slot.timer.cancel()
             slot.timer = None
         if slot.sent > slot.answered:
             slot.timer = self._loop.call_later(SILENCE, self._end_silence, slot)
-
-    @staticmethod
-    def _answer_probe(slot: Slot, sequence: int, *, ok: bool) -> None:
-        probe = slot.probes.pop(sequence, None)
-        if probe is not None and not probe.done():  # who asked may have gone
-            probe.set_result(ok)
 
     def _take_refusal(self, slot: Slot, sequence: int, error: str) -> None:
         """Tell who waits, and they take it back; when nobody does, the others serve it: this worker is at fault."""
@@ -378,7 +378,7 @@ class WorkerPool:
         slot.sent = slot.answered = slot.acknowledged = slot.revision = -1
         slot.expected.clear()
         for sequence in list(slot.probes):
-            self._answer_probe(slot, sequence, ok=False)
+            slot.answer_probe(sequence, ok=False)
         clear_gauges(slot.counts)
         if not self._stopping:
             how = f"signal {-status}" if status < 0 else f"status {status}"

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from ptrd.serve.options import ServeOptions
 
 
-_CHANGES: Final = 20_000  # that one message carries; a change has some hundred bytes
+_CHANGES: Final = 32  # that one message carries: a worker takes a message, and then answers what has come meanwhile
 
 
 def split_entry(entry: Entry) -> list[Entry]:
-    """Divide an entry so that no message to a worker grows without bound; the serials go with the last part."""
+    """Divide an entry so that no message keeps a worker from answering; the serials go with the last part."""
     changes = entry.changes
     parts = [changes[at : at + _CHANGES] for at in range(0, len(changes), _CHANGES)] or [changes]
     serials = [*[{} for _ in parts[1:]], entry.serials]
@@ -95,6 +95,7 @@ class Slot:
         self.channel: Channel | None = None
         self.pidfd = -1
         self.ready = False
+        self.compiled = False  # its worker answers ordinary queries by the compiled data path
         self.failures = 0  # deaths in a row before anything was served
         self.sent = -1  # sequence of the last message that wants an answer
         self.answered = -1  # the same, answered
@@ -103,3 +104,9 @@ class Slot:
         self.expected: dict[int, int] = {}  # sequence: revision that is served once it is acknowledged
         self.probes: dict[int, asyncio.Future[bool]] = {}
         self.timer: asyncio.TimerHandle | None = None
+
+    def answer_probe(self, sequence: int, *, ok: bool) -> None:
+        """Tell who probed whether the worker is well."""
+        probe = self.probes.pop(sequence, None)
+        if probe is not None and not probe.done():  # who asked may have gone
+            probe.set_result(ok)

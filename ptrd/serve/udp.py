@@ -7,10 +7,12 @@ since a call for each counter would cost as much as the rest.
 
 from __future__ import annotations
 
+import logging
 import socket
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Final
 
+from ptrd.datapath.sockets import make_udp_socket
 from ptrd.metrics.blocks import (
     ANSWERS,
     DROP_BY_ERRNO,
@@ -34,17 +36,53 @@ from ptrd.serve.sockets import IP_PKTINFO, is_wildcard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ptrd.datapath._compiled import UdpSocket
     from ptrd.serve.live import Live, Respond
 
 BATCH: Final = 64  # datagrams a wake-up, so that TCP and the supervisor get their turn
 _DATAGRAM: Final = 4096  # no honest query is longer, and a buffer for 65,535 bytes costs 1.2 µs a datagram
 
 
-def make_reader(sock: socket.socket, live: Live, respond: Respond, counts: memoryview) -> Callable[[], int]:
-    """Make the function that answers what waits in the socket, at most BATCH datagrams, and gives their number."""
+_log = logging.getLogger(__name__)
+
+
+def make_compiled_reader(sock: socket.socket, live: Live, respond: Respond, counts: memoryview) -> Callable[[], int]:
+    """Make the same as `make_reader`, with ordinary queries answered by the compiled data path while it is there."""
+    compiled = make_udp_socket(sock, counts, wildcard=is_wildcard(sock))
+    read_plain = make_reader(sock, live, respond, counts)
+    read_left = make_reader(sock, live, respond, counts, compiled)
+
+    def read_batch() -> int:
+        if live.reader is None:
+            return read_plain()
+        try:
+            handled = compiled.answer(live.reader, live.snapshot)
+        except Exception:  # noqa: BLE001 - said once; from then on everything takes the other way
+            _log.exception("the compiled data path fails, and is not used until the next publication")
+            live.reader = None
+            return read_plain()
+        if compiled.waiting:
+            read_left()
+        return handled
+
+    return read_batch
+
+
+def make_reader(
+    sock: socket.socket,
+    live: Live,
+    respond: Respond,
+    counts: memoryview,
+    received: UdpSocket | None = None,
+) -> Callable[[], int]:
+    """Make the function that answers what waits in the socket, at most BATCH datagrams, and gives their number.
+
+    With `received` it answers what was received already and handed over by the compiled data path.
+    """
     wildcard = is_wildcard(sock)
     queries = QUERIES + 32 * (UDP6 if sock.family == socket.AF_INET6 else UDP4)
-    recvfrom, recvmsg, sendto, sendmsg = sock.recvfrom, sock.recvmsg, sock.sendto, sock.sendmsg
+    recvfrom, recvmsg = (received or sock).recvfrom, (received or sock).recvmsg
+    sendto, sendmsg = sock.sendto, sock.sendmsg
     space = socket.CMSG_SPACE(20)  # struct in6_pktinfo
     qtypes, clock, batch = QTYPE_SLOTS, perf_counter_ns, range(BATCH)
     asked: list[tuple[int, int, bytes]] = []  # the address of the query before; most come to one

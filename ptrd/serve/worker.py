@@ -14,7 +14,8 @@ From the supervisor (`sequence` counts these messages, each is acknowledged by i
     probe      sequence
     stop       seconds
 To the supervisor:
-    ready      the interpreter runs and the sockets are here
+    ready      the interpreter runs and the sockets are here; compiled (whether the compiled data path answers)
+    coming     what was sent is being worked off, and there is more of it
     done       sequence, ok
     notified   zones (their names in hex): a primary says that they have changed
     refused    sequence, error: what was served before goes on being served
@@ -37,6 +38,7 @@ from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd import PtrdError
+from ptrd.datapath import reader
 from ptrd.engine.options import Options
 from ptrd.engine.responder import respond
 from ptrd.engine.service import Service
@@ -45,10 +47,10 @@ from ptrd.metrics.blocks import map_block, map_ranges
 from ptrd.serve.channel import Channel, read_change
 from ptrd.serve.confine import confine_worker
 from ptrd.serve.live import Live
-from ptrd.serve.options import ServeOptions, read_options
+from ptrd.serve.options import PYTHON, ServeOptions, read_options
 from ptrd.serve.tcp import Connections
 from ptrd.serve.tls import TlsConnection, make_context
-from ptrd.serve.udp import BATCH, make_reader
+from ptrd.serve.udp import BATCH, make_compiled_reader, make_reader
 from ptrd.snapshot.image import open_image
 from ptrd.snapshot.steps import load_histories
 
@@ -56,12 +58,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ptrd.serve.channel import Message
-    from ptrd.serve.live import MakeService, Respond
+    from ptrd.serve.live import MakeReader, MakeService, Respond
 
 IGNORED_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPARE_FILES: Final = 512  # that are neither, or are connections above the cap for the moment until others are closed
 _PROBE: Final = pack(">HHHHHH", 0x7074, 0, 1, 0, 0, 0)
 _NEWS: Final = 1.0  # seconds between two looks
+_BIT: Final = 1 << 22  # bytes of an image
+_SIGN_OF_LIFE: Final = 64  # messages of changes, after which an image that waits for more of them says so
 _log = logging.getLogger("ptrd.serve.worker")  # it may run as __main__
 
 
@@ -69,13 +73,20 @@ class Worker:
     """Serves what the supervisor says.
 
     `open_image` makes a snapshot of a map; `make_service` makes the engine's service of a text, the table of limits
-    that workers share, and its secret.
+    that workers share, and its secret; `make_compiled`, where there is a compiled data path, what it reads.
     """
 
-    def __init__(self, respond: Respond, open_image: Callable[[mmap.mmap], Any], make_service: MakeService) -> None:
+    def __init__(
+        self,
+        respond: Respond,
+        open_image: Callable[[mmap.mmap], Any],
+        make_service: MakeService,
+        make_compiled: MakeReader | None = None,
+    ) -> None:
         self._respond = respond
         self._open_image = open_image
         self._make_service = make_service
+        self._make_compiled = make_compiled
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,13 +151,18 @@ class Worker:
         sockets = [socket.socket(fileno=os.dup(descriptor)) for descriptor in descriptors[2:end]]
         plain = len(sockets) - message["tls"]
         self._sockets, self._secure = sockets[:plain], sockets[plain:]
+        if options.data_path == PYTHON:
+            self._make_compiled = None
+        make = make_reader if self._make_compiled is None else make_compiled_reader
         self._readers = [
-            (sock, make_reader(sock, self._live, self._respond, self._counts))
+            (sock, make(sock, self._live, self._respond, self._counts))
             for sock in self._sockets
             if sock.type == socket.SOCK_DGRAM
         ]
         confine_worker(most + len(descriptors) + _SPARE_FILES)
-        self._channel.send({"type": "ready"})
+        gc.collect()
+        gc.freeze()  # what is here by now stays, so nobody waits while the garbage collector walks over it
+        self._channel.send({"type": "ready", "compiled": self._make_compiled is not None})
 
     def _take_image(self, message: Message, descriptors: list[int]) -> None:
         self._next, self._later = None, message["later"]
@@ -156,7 +172,9 @@ class Worker:
             for descriptor in descriptors[2:]:
                 known = memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
                 snapshot.remember(*load_histories(known, verify=False))
-            self._next = Live(snapshot, self._service, map_ranges(descriptors[1], self._slot))
+            ranges = map_ranges(descriptors[1], self._slot)
+            compiled = None if self._make_compiled is None else self._make_compiled(snapshot, self._service, ranges)
+            self._next = Live(snapshot, self._service, ranges, compiled)
         except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot goes on being served
             self._refuse(message, error)
             return
@@ -165,6 +183,8 @@ class Worker:
     def _take_changes(self, message: Message, _: list[int]) -> None:
         behind = self._later > 0  # an image that is not live yet; refused when there is none
         self._later -= behind
+        if behind and self._later % _SIGN_OF_LIFE == 0:
+            self._channel.send({"type": "coming"})
         target = self._next if behind else self._live
         if target is None:
             return
@@ -187,7 +207,9 @@ class Worker:
         if self._later or self._next is None:
             return
         live, fresh = self._live, self._next
+        before = live.snapshot.buffer if self._reading else b""
         live.snapshot, live.service, live.ranges = fresh.snapshot, fresh.service, fresh.ranges
+        live.reader = fresh.reader
         self._next = None
         self._acknowledge(message)
         if not self._reading:
@@ -200,7 +222,15 @@ class Worker:
                     self._start(self._connections.listen(sock))
             for sock in self._secure:
                 self._start(self._connections.listen(sock, TlsConnection))
-        self._loop.call_soon(_tidy)
+        self._loop.call_soon(self._let_go, before, 0)
+
+    def _let_go(self, image: Any, at: int) -> None:  # noqa: ANN401 - a map, or bytes where nothing was served
+        """Let go of the image before, bit by bit: what is still mapped of it when it goes holds up the loop."""
+        if at < len(image):
+            image.madvise(mmap.MADV_DONTNEED, at, min(_BIT, len(image) - at))  # who still reads it gets it again
+            self._loop.call_soon(self._let_go, image, at + _BIT)
+        else:
+            self._loop.call_soon(gc.collect)  # when this call has ended: a snapshot refers to itself
 
     def _tell_news(self) -> None:
         """Log what the engine has to say, from now on."""
@@ -237,7 +267,7 @@ class Worker:
         if self._reading:
             for sock, read in self._readers:
                 self._loop.remove_reader(sock.fileno())
-                while read() == BATCH and self._loop.time() < deadline:
+                while read() >= BATCH and self._loop.time() < deadline:
                     pass
             await self._connections.drain(deadline)
         self._end(0)
@@ -267,6 +297,7 @@ def run_worker(
     respond: Respond,
     open_image: Callable[[mmap.mmap], Any],
     make_service: MakeService,
+    make_compiled: MakeReader | None = None,
 ) -> int:
     """Be a worker, with this end of a channel; gives the exit status."""
     for number in IGNORED_SIGNALS:
@@ -274,7 +305,7 @@ def run_worker(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)  # blocked by the supervisor until here
 
     async def run() -> int:
-        return await Worker(respond, open_image, make_service).run(channel)
+        return await Worker(respond, open_image, make_service, make_compiled).run(channel)
 
     return asyncio.run(run())
 
@@ -286,6 +317,7 @@ def main() -> int:
         respond,
         lambda image: open_image(image, verify=False),  # the supervisor has verified it
         lambda text, table, secret: Service(read_options(Options, text), table, secret),
+        None if reader.MISSING else reader.make_reader,
     )
 
 
@@ -301,13 +333,6 @@ def _allow_files(connections: int, sockets: int) -> int:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return max(1, min(connections, soft - sockets - _SPARE_FILES))
     return connections
-
-
-def _tidy() -> None:
-    """Let the snapshot before go, and keep the garbage collector from walking over the one that will stay."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ptrd.records.model import Place, Prefix, Problem
+from ptrd.snapshot.block import Block
 from ptrd.snapshot.forward import collisions, makes_names_in
-from ptrd.snapshot.layout import BLOCK, NODE, NODE_CUT, NODE_OCCLUDED, NODE_SIZE, SEGMENT_HEADER
+from ptrd.snapshot.layout import NODE_CUT, NODE_OCCLUDED
 from ptrd.wire.names import format_name, offsets_of, sort_key
 from ptrd.wire.reverse import BITS
 
@@ -85,20 +85,12 @@ def unknown_keys(zones: list[OutlinedZone], keys: Collection[bytes] | None) -> l
 
 def _first_hidden(segment: Buffer, block: int, key: bytes) -> int:
     """Give the line of the first node at or below a key that is neither a cut nor below one; 0 when there is none."""
-    nodes, order, _, _, count, _, _ = BLOCK.unpack_from(segment, SEGMENT_HEADER.size + block * BLOCK.size)
-    positions = memoryview(segment)[order : order + 4 * count].cast("I")
-
-    def key_at(position: int) -> bytes:
-        at = nodes + 4 * position
-        _, size, length, *_ = NODE.unpack_from(segment, at)
-        return bytes(segment[at + NODE_SIZE + size : at + NODE_SIZE + size + length])
-
-    at = bisect_left(positions, key, key=key_at)
-    while at < count and (key_at(positions[at]) + b"\0").startswith(key + b"\0"):
-        node = NODE.unpack_from(segment, nodes + 4 * positions[at])
-        if not node[0] & (NODE_CUT | NODE_OCCLUDED):
-            return int(node[5])
-        at += 1
+    nodes = Block(segment, 0, block)
+    for node in nodes.walk(key):
+        if not (nodes.key(node) + b"\0").startswith(key + b"\0"):
+            break
+        if not nodes.flags(node) & (NODE_CUT | NODE_OCCLUDED):
+            return nodes.line(node)
     return 0
 
 

@@ -15,7 +15,7 @@ from ptrd.wire.reverse import BITS, NIBBLES, OCTETS, STRIDE, reverse_name
 from ptrd.wire.rrtypes import AAAA, PTR, A
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from ptrd.snapshot.overlay import Overlay
     from ptrd.snapshot.view import Snapshot
@@ -49,18 +49,15 @@ def written(snapshot: Snapshot, zone: ServedZone) -> Iterator[Item]:
     buffer = zone.buffer
     unpack, rrset, size_of = NODE.unpack_from, RRSET.unpack_from, RRSET.size
     overlay = snapshot.overlays.get(zone.number)
-    managed = overlay.records if overlay is not None else {}
-    nodes = zone.nodes
-    for position in zone.order:
-        node = nodes + (position << 2)
-        flags, size, length, count, _, _, _, rtype, records, room = unpack(buffer, node)
+    for node in zone.walk():
+        flags, size, length, _, count, rtype, records, room = unpack(buffer, node)
         at = node + NODE_SIZE
         relative = buffer[at : at + size]
         at += size + length
-        if count == 1 and not managed:
+        if count == 1 and overlay is None:
             yield relative, records, buffer[at : at + room]
             continue
-        mine = managed.get(relative) if managed and not flags & (NODE_CNAME | NODE_CUT) else None
+        mine = overlay.find(relative) if overlay is not None and not flags & (NODE_CNAME | NODE_CUT) else None
         if mine is not None:
             yield relative, mine.number, mine.records
         while True:
@@ -71,7 +68,7 @@ def written(snapshot: Snapshot, zone: ServedZone) -> Iterator[Item]:
                 break
             at += room + size_of
             rtype, records, room = rrset(buffer, at - size_of)
-    for relative, mine in managed.items():
+    for _, relative, mine in overlay.walk() if overlay is not None else ():
         if zone.find(relative) < 0:
             yield relative, mine.number, mine.records
 
@@ -79,7 +76,7 @@ def written(snapshot: Snapshot, zone: ServedZone) -> Iterator[Item]:
 def made_pointers(snapshot: Snapshot, zone: ServedZone) -> Iterator[Item]:
     """Give the default PTR of each address of a zone that has neither record nor alias."""
     overlay = snapshot.overlays.get(zone.number)
-    managed = overlay.records if overlay is not None else {}
+    managed: Container[bytes] = overlay if overlay is not None else ()
     find = zone.find
     for run in runs(zone):
         pointer = snapshot.range(run.number).pointer
@@ -138,7 +135,7 @@ def count_made(snapshot: Snapshot, zone: ServedZone) -> MadeCount:
 def pointer_at(zone: ServedZone, overlay: Overlay | None, number: int, *, expand: bool) -> tuple[Item, ...]:
     """Give the PTR RRset of an address as it is written out, or nothing; `overlay` has the zone's managed records."""
     relative = owner_of(zone, zone.version, number)[: -len(zone.origin)]
-    managed = overlay.records.get(relative) if overlay is not None else None
+    managed = overlay.find(relative) if overlay is not None else None
     node = zone.find(relative)
     flags = zone.flags(node) if node >= 0 else 0
     if managed is not None and not flags & (NODE_CNAME | NODE_CUT):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ptrd.records.transfer import OMIT
 from ptrd.snapshot.expansion import pointer_at, runs
 from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT
+from ptrd.snapshot.overlay import Overlay
 from ptrd.snapshot.steps import MOST_BYTES, NONE, Difference, Histories, History, history_of, make_difference
 from ptrd.wire.names import offsets_of
 from ptrd.wire.rrtypes import PTR, SOA
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from ptrd.records.changes import Change
     from ptrd.snapshot.expansion import Item
-    from ptrd.snapshot.overlay import Overlay
     from ptrd.snapshot.view import Snapshot
     from ptrd.snapshot.zone import ServedZone
 
@@ -77,8 +77,8 @@ def step_between(old: Snapshot, new: Snapshot, origin: bytes, names: Iterable[by
     overlays = [snapshot.overlays.get(zone.number) for snapshot, zone in zip((old, new), zones, strict=True)]
     removed: list[Item] = []
     added: list[Item] = []
-    managed = [overlay.records if overlay is not None else {} for overlay in overlays]
-    moved = {name for name in managed[0].keys() | managed[1].keys() if managed[0].get(name) != managed[1].get(name)}
+    managed = [overlay or Overlay() for overlay in overlays]
+    moved = {name for name in {*managed[0], *managed[1]} if managed[0].find(name) != managed[1].find(name)}
     for relative in sorted(moved.union(names)):
         was, now = (list(content_at(zone, overlay, relative)) for zone, overlay in zip(zones, overlays, strict=True))
         removed += [item for item in was if item not in now]
@@ -91,7 +91,7 @@ def content_at(zone: ServedZone, overlay: Overlay | None, relative: bytes) -> It
     name = relative + zone.origin
     address = zone.address_at(name, offsets_of(name)) if zone.version else -1
     node = zone.find(relative)
-    managed = overlay.records.get(relative) if overlay is not None else None
+    managed = overlay.find(relative) if overlay is not None else None
     if address >= 0:
         yield from pointer_at(zone, overlay, address, expand=expands(zone))
     elif managed is not None and not (node >= 0 and zone.flags(node) & (NODE_CNAME | NODE_CUT)):
@@ -142,7 +142,7 @@ def _makes_the_same(old: Snapshot, new: Snapshot, before: ServedZone, after: Ser
         if one is None or other is None:
             return one is other
         mine, yours = old.range(one.number), new.range(other.number)
-        if one[:2] != other[:2] or (mine.text, mine.ttl, mine.prefix) != (yours.text, yours.ttl, yours.prefix):
+        if one[:2] != other[:2] or (mine.dumped, mine.ttl, mine.prefix) != (yours.dumped, yours.ttl, yours.prefix):
             return False
 
 

@@ -6,13 +6,14 @@
 
 A zone block holds the *nodes* of a zone: every name that has records, in canonical order. A node is
 
-    NODE, relative name (wire, without the apex), its sort key, records; then for each further RRset: RRSET, records;
-    padded to 4 bytes
+    NODE, relative name (wire, without the apex), its sort key or nothing, records; then for each further RRset: RRSET,
+    records; then, where it lies below a cut or DNAME, the position of the topmost one (u32); padded to 2 bytes
 
-
-and three arrays of u32 lead to it: `order` (positions of all nodes, in order), `starts` (one more than there are
-buckets) and `slots` (positions by bucket of crc32(relative name) modulo the number of buckets). A position counts
-four bytes from the start of the zone's nodes. Records lie ready to be copied behind a question (see wire.writer).
+and three arrays of u32 lead to it: `fences` (positions of the first node and of each FENCE-th behind it), `starts`
+(one more than there are buckets) and `slots` (positions by bucket of crc32(relative name) modulo the number of
+buckets). A position counts two bytes from the start of the zone's nodes. Records lie ready to be copied behind a
+question (see wire.writer). Nodes at fences have their sort key, and so has any whose labels hold bytes 0 or 1; those of
+others are made of their names, for the few between two fences.
 
 The trie is an array of u32. An entry is 0 (no default name here), `CHILD | n` (go on at index n, plus the next label's
 value) or 1 + the number of a range. Its stride is one label: an octet (IPv4) or a nibble (IPv6). Nodes that are the
@@ -26,7 +27,7 @@ from typing import Final
 
 from ptrd import PtrdError
 
-VERSION: Final = 4
+VERSION: Final = 5
 MAGIC: Final = b"ptrdimg\n"
 SEGMENT_MAGIC: Final = b"ptrdseg\n"
 
@@ -38,13 +39,18 @@ CHECKED: Final = HEADER.size - 8
 SEGMENT: Final = Struct("<QQI4x")
 # magic, number of zones, outline offset, outline length; behind it the zone blocks' entries
 SEGMENT_HEADER: Final = Struct("<8sIIQ")
-# nodes offset, order offset, starts offset, slots offset (from the start of the segment), nodes, buckets, flags
+# nodes offset, fences offset, starts offset, slots offset (from the start of the segment), nodes, buckets, flags
 BLOCK: Final = Struct("<QQQQIII4x")
 
-# flags, length of the relative name, length of the key, RRsets, line in the zone file, index of the occluding node; of
-# the first RRset: type, records, bytes
-NODE: Final = Struct("<BBHHHIIHHI")
+# flags, length of the relative name, length of the key (0: none), line in the zone file, RRsets; of the first RRset:
+# type, records, bytes (an RRset is of less than 64 KB, as the rules for records say)
+NODE: Final = Struct("<BBHIHHHH")
 NODE_SIZE: Final = NODE.size
+# The same without what only tools need: flags and line.
+NODE_RRSET: Final = Struct("<xBH4xHHHH")
+FENCE: Final = 8
+# where a node has its guard's position, behind its records
+GUARD: Final = Struct("<I")
 # type, records, bytes
 RRSET: Final = Struct("<HHI")
 

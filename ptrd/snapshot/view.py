@@ -6,7 +6,6 @@ A Snapshot holds a few objects a zone and none a record; ranges become objects w
 from __future__ import annotations
 
 import json
-from copy import copy
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +22,7 @@ from ptrd.snapshot.stubs import load_primaries
 from ptrd.snapshot.templates import load_template
 from ptrd.snapshot.trie import entry_at, has_leaf
 from ptrd.snapshot.zone import ServedZone
-from ptrd.wire.names import format_name, name_of_key, offsets_of
+from ptrd.wire.names import format_name, offsets_of
 from ptrd.wire.reverse import BITS
 from ptrd.wire.rrtypes import PTR
 from ptrd.wire.writer import split_records, write_record
@@ -43,7 +42,7 @@ _LENGTHS: Final = tuple(length.to_bytes(2, "big") for length in range(256))
 class Range:
     """A range that has been asked for once."""
 
-    __slots__ = ("_head", "prefix", "render", "template", "text", "ttl", "zone")
+    __slots__ = ("_head", "dumped", "prefix", "render", "template", "ttl", "zone")
 
     def __init__(self, zone: int, ttl: int, template: Template) -> None:
         self.zone = zone
@@ -51,7 +50,7 @@ class Range:
         self.template = template
         self.prefix = template.prefix
         self.render = template.render
-        self.text = template.text.encode()
+        self.dumped = template.form.dumped
         self._head = write_record(PTR, ttl, b"")[:-2]
 
     def pointer(self, number: int) -> bytes:
@@ -64,7 +63,6 @@ class Snapshot:
     """Everything that is served at one moment. Made by `open_image`."""
 
     __slots__ = (
-        "_above_zones",
         "_forward",
         "_ranges",
         "_reverse_zones",
@@ -74,6 +72,7 @@ class Snapshot:
         "depths",
         "histories",
         "most_steps",
+        "names_above",
         "overlays",
         "pool_at",
         "range_count",
@@ -126,7 +125,8 @@ class Snapshot:
                 reverse[version].setdefault(length, {})[address >> BITS[version] - length] = zone
         self._reverse_zones = {version: sorted(zones.items(), reverse=True) for version, zones in reverse.items()}
         self.depths = sorted({zone.labels for zone in self.zones}, reverse=True)
-        self._above_zones = {zone.origin[offset:] for zone in self.zones for offset in offsets_of(zone.origin)}
+        # The names of the zones, and all above them.
+        self.names_above = {zone.origin[offset:] for zone in self.zones for offset in offsets_of(zone.origin)}
         self._index_forward()
 
     def zone_of(self, name: bytes, offsets: Sequence[int]) -> ServedZone | None:
@@ -135,7 +135,7 @@ class Snapshot:
         zones = self.zones_by_name
         for depth in self.depths:
             if depth < labels:
-                zone = zones.get(name[offsets[-1 - depth] :])
+                zone = zones.get(name[offsets[~depth] :])
                 if zone is not None:
                     return zone
         return None
@@ -165,7 +165,7 @@ class Snapshot:
 
     def zone_below(self, name: bytes) -> bool:
         """Tell whether a zone that is served has this name or lies below it."""
-        return name in self._above_zones
+        return name in self.names_above
 
     def range(self, number: int) -> Range:
         """Give a range by its number."""
@@ -265,29 +265,26 @@ class Snapshot:
         Names are relative to the zone; the RRsets' owner is None, but for the SOA's. Default names are not written
         out; a managed PTR RRset replaces the zone file's.
         """
-        overlay = self.overlays.get(zone.number) or Overlay()
-        keys = overlay.keys
-        at = 0
+        overlay = self.overlays.get(zone.number)
+        managed = overlay.walk() if overlay is not None else iter(())
+        mine = next(managed, None)
         for node in zone.walk():
             key = zone.key(node)
-            while at < len(keys) and keys[at] < key:
-                yield self._managed(overlay, keys[at])
-                at += 1
+            while mine is not None and mine[0] < key:
+                yield mine[1], [mine[2]]
+                mine = next(managed, None)
             found = [zone.rrset(node, rtype) for rtype in zone.rtypes(node)]
             rrsets = [rrset for rrset in found if rrset is not None]
             relative = zone.relative_name(node)
-            if at < len(keys) and keys[at] == key:
-                at += 1
+            if mine is not None and mine[0] == key:
                 if not zone.flags(node) & (NODE_CNAME | NODE_CUT):
                     rrsets = [rrset for rrset in rrsets if split_records(rrset.records)[0][0] != PTR]
-                    rrsets.append(overlay.records[relative])
+                    rrsets.append(mine[2])
+                mine = next(managed, None)
             yield relative, rrsets
-        for key in keys[at:]:
-            yield self._managed(overlay, key)
-
-    def _managed(self, overlay: Overlay, key: bytes) -> tuple[bytes, list[RRset]]:
-        relative = name_of_key(key)[:-1]
-        return relative, [overlay.records[relative]]
+        while mine is not None:
+            yield mine[1], [mine[2]]
+            mine = next(managed, None)
 
     def with_overlay(
         self,
@@ -303,7 +300,9 @@ class Snapshot:
         serials from now on; both snapshots then have them, since a serial never goes back. What is `past` is no step
         in the history of a zone.
         """
-        changed = copy(self)
+        changed = object.__new__(Snapshot)
+        for name in Snapshot.__slots__:  # a third of what copy.copy takes
+            setattr(changed, name, getattr(self, name))
         changed.revision = revision
         changed.overlays = dict(self.overlays)
         by_zone: dict[int, list[tuple[bytes, Change]]] = {}
@@ -313,11 +312,11 @@ class Snapshot:
                 owner = owner_of(zone, change.version, change.number)
                 by_zone.setdefault(zone.number, []).append((owner[: -len(zone.origin)], change))
         for number, found in by_zone.items():
-            old = self.overlays.get(number)
-            overlay = changed.overlays[number] = Overlay() if old is None else old.copy()
-            overlay.put(found)
-            if not overlay:
-                del changed.overlays[number]
+            overlay = (self.overlays.get(number) or Overlay()).changed(found)
+            if overlay:
+                changed.overlays[number] = overlay
+            else:
+                changed.overlays.pop(number, None)
         if self.most_steps and not past:
             changed.histories = self.histories.copy()
             for number in by_zone.keys() - {

@@ -6,20 +6,16 @@ Find a name, its default, its neighbours, walk in order: that is all that `engin
 from __future__ import annotations
 
 from binascii import Error, unhexlify
-from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from zlib import crc32
 
 from ptrd.records.access import AccessList
 from ptrd.records.model import Prefix
+from ptrd.snapshot.block import Block
 from ptrd.snapshot.layout import (
-    BLOCK,
     NODE,
-    NODE_CUT,
-    NODE_DNAME,
+    NODE_RRSET,
     NODE_SIZE,
     RRSET,
-    SEGMENT_HEADER,
     ZONE_ABSENT,
     ZONE_CUTS,
     ZONE_WILDCARDS,
@@ -30,7 +26,7 @@ from ptrd.wire.rrtypes import SOA, A
 from ptrd.wire.writer import RRset, split_records, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ptrd.records.transfer import NotifyTarget, Transfer
     from ptrd.snapshot.expansion import MadeCount
@@ -51,32 +47,26 @@ class Made(NamedTuple):
     number: int
 
 
-class ServedZone:
+class ServedZone(Block):
     """One zone of a snapshot. Names passed in are lower case and relative to the zone (without its own labels)."""
 
     __slots__ = (
         "absent",
         "access",
         "base_length",
-        "buckets",
-        "buffer",
         "covers",
         "cuts",
         "forward",
         "labels",
         "made_count",
         "negative",
-        "nodes",
         "number",
-        "order",
         "origin",
         "prefix",
         "primaries",
         "serial",
-        "slots",
         "snapshot",
         "soa",
-        "starts",
         "transfer",
         "trie_entry",
         "version",
@@ -109,15 +99,7 @@ class ServedZone:
         self.base_length = 24 if covers else length
         self.cuts = bool(flags & ZONE_CUTS)
         self.wildcards = bool(flags & ZONE_WILDCARDS)
-        self.buffer = snapshot.buffer
-        view = memoryview(snapshot.buffer)
-        at = segment + SEGMENT_HEADER.size + block * BLOCK.size
-        nodes, order, starts, slots, count, buckets, _ = BLOCK.unpack_from(snapshot.buffer, at)
-        self.buckets: int = buckets
-        self.nodes: int = segment + nodes
-        self.order = view[segment + order : segment + order + 4 * count].cast("I")
-        self.starts = view[segment + starts : segment + starts + 4 * (self.buckets + 1)].cast("I")
-        self.slots = view[segment + slots : segment + slots + 4 * count].cast("I")
+        super().__init__(snapshot.buffer, segment, block)
         self.forward = forward
         self.access = access
         self.transfer = transfer
@@ -141,48 +123,10 @@ class ServedZone:
         negative_ttl = split_records(self.negative.records)[0][1]
         self.negative = self.negative._replace(records=write_record(SOA, negative_ttl, rdata))
 
-    def find(self, relative: bytes) -> int:
-        """Find the node of a name: its place in the buffer, or -1. Costs the same whatever the number of records."""
-        bucket = crc32(relative) % self.buckets
-        buffer = self.buffer
-        size = len(relative)
-        starts = self.starts
-        for at in range(starts[bucket], starts[bucket + 1]):
-            node = self.nodes + (self.slots[at] << 2)
-            if buffer[node + 1] == size and buffer[node + NODE_SIZE : node + NODE_SIZE + size] == relative:
-                return node
-        return _MISS
-
-    def flags(self, node: int) -> int:
-        """Give the NODE_ flags of a node."""
-        return self.buffer[node]
-
-    def line(self, node: int) -> int:
-        """Give the line of the zone file at which a node was written."""
-        return int(NODE.unpack_from(self.buffer, node)[5])
-
-    def guard(self, node: int) -> int:
-        """Give the cut or DNAME node that occludes an occluded node."""
-        index: int = NODE.unpack_from(self.buffer, node)[6]
-        return self.nodes + (self.order[index] << 2)
-
-    def is_occluding(self, node: int) -> bool:
-        """Tell whether a node is a cut or has a DNAME, and so hides what lies below it."""
-        return bool(self.buffer[node] & (NODE_CUT | NODE_DNAME))
-
-    def relative_name(self, node: int) -> bytes:
-        """Give the name of a node, relative to the zone."""
-        return self.buffer[node + NODE_SIZE : node + NODE_SIZE + self.buffer[node + 1]]
-
-    def key(self, node: int) -> bytes:
-        """Give the sort key of a node's relative name."""
-        _, size, length, *_ = NODE.unpack_from(self.buffer, node)
-        return self.buffer[node + NODE_SIZE + size : node + NODE_SIZE + size + length]
-
     def rrset(self, node: int, rtype: int, owner: bytes | None = None) -> RRset | None:
         """Give an RRset of a node, owned by `owner` (None: the name in the question)."""
         buffer = self.buffer
-        _, size, length, count, _, _, _, found, records, room = NODE.unpack_from(buffer, node)
+        size, length, count, found, records, room = NODE_RRSET.unpack_from(buffer, node)
         at = node + NODE_SIZE + size + length
         while found != rtype:
             count -= 1
@@ -194,7 +138,7 @@ class ServedZone:
 
     def rtypes(self, node: int) -> list[int]:
         """List the types that a node has."""
-        _, size, length, count, _, _, _, rtype, _, room = NODE.unpack_from(self.buffer, node)
+        _, size, length, _, count, rtype, _, room = NODE.unpack_from(self.buffer, node)
         at = node + NODE_SIZE + size + length + room
         found = [rtype] if size else [SOA, rtype]
         for _ in range(count - 1):
@@ -202,35 +146,6 @@ class ServedZone:
             at += RRSET.size + room
             found.append(rtype)
         return found
-
-    def bodies(self, node: int) -> bytes:
-        """Give the RRsets of a node as they lie in the image, to compare them with those of another."""
-        buffer = self.buffer
-        _, size, length, count, _, _, _, _, _, room = NODE.unpack_from(buffer, node)
-        start = at = node + NODE_SIZE + size + length
-        for _ in range(count - 1):
-            at += room + RRSET.size
-            _, _, room = RRSET.unpack_from(buffer, at - RRSET.size)
-        return buffer[start : at + room]
-
-    def neighbours(self, key: bytes) -> tuple[int, int]:
-        """Give the nodes before and at or after a sort key; -1 where there is none. The apex is before everything."""
-        order = self.order
-        at = bisect_left(order, key, key=self._key_at)
-        before = self.nodes + (order[at - 1] << 2) if at else _MISS
-        after = self.nodes + (order[at] << 2) if at < len(order) else _MISS
-        return before, after
-
-    def _key_at(self, position: int) -> bytes:
-        buffer = self.buffer
-        node = self.nodes + (position << 2)
-        start = node + NODE_SIZE + buffer[node + 1]
-        return buffer[start : start + (buffer[node + 2] | buffer[node + 3] << 8)]
-
-    def walk(self) -> Iterator[int]:
-        """Visit all nodes in canonical order."""
-        for position in self.order:
-            yield self.nodes + (position << 2)
 
     def address_at(self, name: bytes, offsets: Sequence[int]) -> int:
         """Read the address of which `name` is the owner in this zone; -1 when it is none. Names are absolute here."""

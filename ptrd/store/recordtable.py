@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from ptrd.records.model import Place, Problem, PtrRecord
-from ptrd.records.values import ValueText, format_address, parse_address, parse_duration, parse_host
+from ptrd.records.values import ValueText, format_address, parse_address, parse_duration
 from ptrd.store.nodevalues import is_null, read_hosts, read_value
+from ptrd.store.recordlines import LENGTH_BYTES, RecordLines, Suffixes
 from ptrd.store.yamlevents import Node, Report, Table, Text, read_fields, read_key, read_node
 
 if TYPE_CHECKING:
@@ -26,29 +27,8 @@ if TYPE_CHECKING:
 _KEYS: Final = ("ptr", "ttl")
 _ORDINARY_KEYS: Final = (["ptr"], ["ptr", "ttl"], ["ttl", "ptr"])
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_LENGTH_BYTES: Final = tuple(bytes((size,)) for size in range(64))
-_SUFFIXES: Final = 65536  # how many parents of host names are remembered
-_SUFFIX_BYTES: Final = 255 - 64  # a parent to which any first label may be put
 _COLLECTIONS: Final = frozenset((MappingStartEvent, SequenceStartEvent))
 _ENDS: Final = frozenset((MappingEndEvent, SequenceEndEvent))
-
-
-class _Suffixes(dict[str, bytes]):
-    """What follows the first label of ordinary host names, by its text; None for what the plain rules must see."""
-
-    def __missing__(self, tail: str) -> bytes | None:
-        if not tail or "_" in tail or "\\" in tail:
-            return None
-        try:
-            suffix = parse_host(tail)
-        except ValueText:
-            return None
-        if len(suffix) > _SUFFIX_BYTES:
-            return None
-        if len(self) >= _SUFFIXES:
-            self.clear()
-        self[tail] = suffix
-        return suffix
 
 
 class RecordTable:
@@ -72,12 +52,16 @@ class RecordTable:
         return bool(self.records[4] or self.records[6] or self.unread)
 
 
-def read_records(events: Iterator[Any], report: Report, ttl: int) -> RecordTable:
-    """Read the pairs of a mapping, to its end; `ttl` is what the zone's records have as far as is known now."""
+def read_records(events: Iterator[Any], report: Report, ttl: int, lines: RecordLines) -> RecordTable:
+    """Read the pairs of a mapping, to its end; `ttl` is what the zone's records have as far as is known now.
+
+    `lines` has those that were taken out of the file. Raises NotOrdinaryError.
+    """
     table = RecordTable(ttl)
+    untaken = lines.untaken
     add4 = table.records[4].append
     add6 = table.records[6].append
-    suffixes = _Suffixes()
+    suffixes = Suffixes()
     is_label = _LABEL.fullmatch
     number_of = int.from_bytes
     make = tuple.__new__
@@ -111,8 +95,11 @@ def read_records(events: Iterator[Any], report: Report, ttl: int) -> RecordTable
                 except (OSError, ValueError):
                     pass
                 else:
-                    target = _LENGTH_BYTES[len(head)] + head.encode() + suffix
-                    add(make(PtrRecord, (number, ttl, (target,), mark.line + 1, mark.column + 1)))
+                    target = LENGTH_BYTES[len(head)] + head.encode() + suffix
+                    line = mark.line
+                    add(make(PtrRecord, (number, ttl, (target,), line + 1, mark.column + 1)))
+                    if line in untaken and value.start_mark.line == value.end_mark.line == line:
+                        lines.take(line, mark.column, ttl, {4: add4, 6: add6}, suffixes)
                     continue
         elif value.__class__ in _COLLECTIONS:
             nested = _collect(value, events)
@@ -136,7 +123,7 @@ def _collect(event: Any, events: Iterator[Any]) -> list[Any]:  # noqa: ANN401 - 
     return nested
 
 
-def _read_nested(key: Any, nested: list[Any], suffixes: _Suffixes, table: RecordTable) -> bool:  # noqa: ANN401 - untyped
+def _read_nested(key: Any, nested: list[Any], suffixes: Suffixes, table: RecordTable) -> bool:  # noqa: ANN401 - untyped
     """Take an ordinary `[name, name]` or `{ptr: name, ttl: 5m}`; tell whether it was one."""
     first = nested[0]
     if key.tag is not None or key.anchor is not None or first.tag is not None or first.anchor is not None:
@@ -159,7 +146,7 @@ def _read_nested(key: Any, nested: list[Any], suffixes: _Suffixes, table: Record
         suffix = suffixes[tail]
         if suffix is None or not _LABEL.fullmatch(head):
             return False
-        targets.append(_LENGTH_BYTES[len(head)] + head.encode() + suffix)
+        targets.append(LENGTH_BYTES[len(head)] + head.encode() + suffix)
     if not targets or (len(targets) > 1 and len({target.lower() for target in targets}) < len(targets)):
         return False
     try:

@@ -74,6 +74,13 @@ def read_log_format(text: str) -> str:
     return text
 
 
+def read_data_path(text: str) -> str:
+    """Read what answers ordinary queries over UDP."""
+    if text not in {"auto", "compiled", "python"}:
+        raise ValueText(f"{quote(text)} is none of auto, compiled and python")
+    return text
+
+
 def read_group_name(text: str) -> str:
     """Read the name of a group."""
     if not text or not text.isprintable() or " " in text:

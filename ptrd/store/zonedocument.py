@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ptrd.records.model import Soa
+    from ptrd.store.recordlines import RecordLines
 
 _KEYS: Final = (
     *("zone", "ttl", "soa", "ns", "covers", "records", "defaults", "delegations", "forward", "rrsets"),
@@ -60,8 +61,16 @@ class Document:
         return None if node is None or is_null(node) else node
 
 
-def read_document(root: Any, events: Iterator[Any], report: Report) -> Document | None:  # noqa: ANN401 - untyped
-    """Read a document to its end, from its first event on. None when it is empty or no mapping."""
+def read_document(
+    root: Any,  # noqa: ANN401 - PyYAML's events are untyped
+    events: Iterator[Any],
+    report: Report,
+    lines: RecordLines,
+) -> Document | None:
+    """Read a document to its end, from its first event on. None when it is empty or no mapping.
+
+    `lines` has the records that were taken out of the file. Raises NotOrdinaryError.
+    """
     if root.__class__ is not MappingStartEvent:
         node = read_node(root, events, report)
         if node is not None and not is_null(node):
@@ -78,7 +87,7 @@ def read_document(root: Any, events: Iterator[Any], report: Report) -> Document 
         known = key is not None and admit(fields, key, _KEYS, report)
         if key is not None and known and key.value == "records" and event.__class__ is MappingStartEvent:
             fields["records"] = key, _open_table(event, report)
-            document.records = read_records(events, report, _ttl_so_far(document))
+            document.records = read_records(events, report, _ttl_so_far(document), lines)
             continue
         node = read_node(event, events, report)
         if key is not None and known and node is not None:

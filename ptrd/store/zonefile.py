@@ -13,6 +13,7 @@ import yaml
 from yaml.events import DocumentStartEvent
 
 from ptrd.records.rules import RECORDS_LIMIT, set_problems
+from ptrd.store.recordlines import NotOrdinaryError, RecordLines, take_out
 from ptrd.store.yamlevents import Report, read_events, syntax_problem
 from ptrd.store.zonedocument import build_zone, read_document
 
@@ -29,12 +30,30 @@ def load_zone_file(path: str, data: bytes, limit: int = RECORDS_LIMIT) -> tuple[
     collecting = gc.isenabled()
     gc.disable()  # a million tuples, none of them garbage: collecting among them takes as long as making them
     try:
-        zones, problems = _load(path, data, limit)
+        zones, problems = _load_quickly(path, data, limit) or _load(path, data, limit)
     finally:
         if collecting:
             gc.enable()
     problems.sort(key=lambda problem: problem.place[1:])
     return zones, problems
+
+
+def _load_quickly(path: str, data: bytes, limit: int) -> tuple[list[Zone], list[Problem]] | None:
+    """Load a file without its runs of ordinary records; None when it has none, or must be read as it stands."""
+    lines = take_out(data)
+    if not lines.untaken:
+        return None
+    report = Report(path, lines.rest)
+    zones: list[Zone] = []
+    try:
+        _read_documents(report, limit, zones, lines)
+    except (yaml.YAMLError, NotOrdinaryError):
+        return None
+    if lines.untaken:
+        return None
+    for problem in set_problems(zones):
+        report.add(problem)
+    return zones, report.problems
 
 
 def _load(path: str, data: bytes, limit: int) -> tuple[list[Zone], list[Problem]]:
@@ -43,7 +62,7 @@ def _load(path: str, data: bytes, limit: int) -> tuple[list[Zone], list[Problem]
         report = Report(path, data)
         zones: list[Zone] = []
         try:
-            _read_documents(report, limit, zones)
+            _read_documents(report, limit, zones, RecordLines(data, data, {}))
         except yaml.reader.ReaderError as error:
             # libyaml reads ahead: take the documents that end before the byte that it cannot read.
             unreadable.append(syntax_problem(error, report))
@@ -56,11 +75,11 @@ def _load(path: str, data: bytes, limit: int) -> tuple[list[Zone], list[Problem]
         return zones, report.problems + unreadable
 
 
-def _read_documents(report: Report, limit: int, zones: list[Zone]) -> None:
+def _read_documents(report: Report, limit: int, zones: list[Zone], lines: RecordLines) -> None:
     events = read_events(report.data)
     for event in events:
         if event.__class__ is DocumentStartEvent:
-            document = read_document(next(events), events, report)
+            document = read_document(next(events), events, report, lines)
             zone = build_zone(document, report, limit) if document else None
             if zone is not None:
                 zones.append(zone)

@@ -7,6 +7,7 @@ the same in it. What cannot be read raises MalformedError; a message that must m
 
 from __future__ import annotations
 
+from itertools import product
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -20,15 +21,24 @@ _TYPE_CLASS: Final = Struct(">HH")
 _OPT: Final = Struct(">HBBHH")
 
 # What bytes 2 to 11 of an ordinary query look like: opcode QUERY, one question, at most one additional record, and
-# whatever of RD, AD and CD a resolver likes. The value is the number of additional records.
+# whatever of RD, AD and CD a resolver likes. The value remembers what stood behind the names of such queries and is the
+# same again and again: type, class and an OPT without options, by their bytes.
+_Tails = dict[bytes, tuple[int, int, Edns | None]]
+_no_tails: Final[_Tails] = {}  # stays empty
+_tails: Final[tuple[_Tails, _Tails]] = ({}, {})  # by the number of additional records
 _ORDINARY: Final = {
-    _HEADER.pack(flags, 1, 0, 0, additionals): additionals
+    _HEADER.pack(flags, 1, 0, 0, additionals): _tails[additionals]
     for flags in (0, 0x10, 0x20, 0x30, 0x100, 0x110, 0x120, 0x130)
     for additionals in (0, 1)
 }
 
 # Reverse names have one shape each, and are most of what a reverse server reads.
 _V4_TAIL: Final = IN_ADDR_ARPA
+_V4_OFFSETS: Final = {  # where the labels of all address names begin, by where the second to fifth do
+    ends: (0, *ends, ends[3] + 8, ends[3] + 13)
+    for sizes in product(range(2, 5), repeat=4)  # one to three digits, and the byte that says how many
+    for ends in [(sizes[0], sizes[0] + sizes[1], sum(sizes[:3]), sum(sizes))]
+}
 _NIBBLE_SIZES: Final = b"\1" * 32
 _V6_TAIL: Final = IP6_ARPA
 _V6_OFFSETS: Final = (*range(0, 65, 2), 68, 73)
@@ -70,7 +80,6 @@ class Query(NamedTuple):
 
 # What NamedTuple's own constructor ends in, without the call in between: a Query is made for every message.
 _new: Final = tuple.__new__
-_edns_of: dict[bytes, Edns] = {}
 
 
 def read_query(data: bytes) -> Query:
@@ -82,9 +91,9 @@ def read_query(data: bytes) -> Query:
     size = len(data)
     if size < 12:
         raise IgnoredError("short")
-    additionals = _ORDINARY.get(data[2:12])
-    answers = authorities = 0
-    if additionals is None:
+    tails = _ORDINARY.get(data[2:12])
+    if tails is None:
+        tails = _no_tails
         flags, questions, answers, authorities, additionals = _HEADER.unpack_from(data, 2)
         if flags & 0x8000:
             raise IgnoredError("response")
@@ -102,29 +111,34 @@ def read_query(data: bytes) -> Query:
     else:
         offsets = _find_labels(lower)
         at = offsets[-1] + 1
-    end = at + 16
-    if end > size:
-        raise MalformedError("question")
-    qtype, qclass = _TYPE_CLASS.unpack_from(data, end - 4)
-    name = lower[:at]
+    tail = tails.get(data[at + 12 :])
+    if tail is None:
+        return _read_tail(data, lower[:at], offsets, at + 16)
+    qtype, qclass, edns = tail
+    return _new(Query, (data, 0, lower[:at], offsets, qtype, qclass, at + 16, edns))
 
-    edns = None
-    if end == size and not (additionals or answers or authorities):
-        return _new(Query, (data, 0, name, offsets, qtype, qclass, end, None))
-    rest = data[end:]
-    signed = 0
-    edns = _edns_of.get(rest)
-    if edns is None or answers or authorities or additionals != 1:
-        edns = None
-        if not answers and not authorities and additionals == 1:
-            edns = _ordinary_opt(rest)
-        if edns is None:
-            try:
-                edns, is_signed = read_rest(data, end, answers, authorities, additionals)
-            except RestError as error:
-                raise MalformedError(str(error), end) from None
-            signed = SIGNED if is_signed else 0
-    return _new(Query, (data, signed, name, offsets, qtype, qclass, end, edns))
+
+def _read_tail(data: bytes, name: bytes, offsets: tuple[int, ...] | list[int], end: int) -> Query:
+    """Read the question's type and class, which end at `end`, and all that follows. Raises MalformedError."""
+    if end > len(data):
+        raise MalformedError("question")
+    _, _, answers, authorities, additionals = _HEADER.unpack_from(data, 2)
+    qtype, qclass = _TYPE_CLASS.unpack_from(data, end - 4)
+    edns, signed, plain = None, False, end == len(data) and not (answers or authorities or additionals)
+    if not (answers or authorities) and additionals == 1:
+        edns = _ordinary_opt(data[end:])
+        plain = edns is not None and not edns.options
+    if edns is None and not plain:
+        try:
+            edns, signed = read_rest(data, end, answers, authorities, additionals)
+        except RestError as error:
+            raise MalformedError(str(error), end) from None
+    if plain:
+        tails = _tails[additionals]
+        if len(tails) >= _MAX_REMEMBERED:
+            tails.clear()
+        tails[data[end - 4 :]] = qtype, qclass, edns
+    return Query(data, SIGNED if signed else 0, name, offsets, qtype, qclass, end, edns)
 
 
 def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, additionals: int) -> Query:
@@ -142,13 +156,13 @@ def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, ad
 def _find_labels(name: bytes) -> tuple[int, ...] | list[int]:
     """Find where the labels of the name at the start of some bytes begin, the root's last. Raises MalformedError."""
     try:
-        size0 = name[0]
-        size1 = name[at1 := size0 + 1]
-        size2 = name[at2 := at1 + size1 + 1]
-        size3 = name[at3 := at2 + size2 + 1]
-        at4 = at3 + size3 + 1
-        if at4 < 17 and size0 and size1 and size2 and size3 and name[at4 : at4 + 14] == _V4_TAIL:
-            return 0, at1, at2, at3, at4, at4 + 8, at4 + 13
+        at1 = name[0] + 1
+        at2 = at1 + name[at1] + 1
+        at3 = at2 + name[at2] + 1
+        at4 = at3 + name[at3] + 1
+        offsets_v4 = _V4_OFFSETS.get((at1, at2, at3, at4))
+        if offsets_v4 is not None and name[at4 : at4 + 14] == _V4_TAIL:
+            return offsets_v4
     except IndexError:
         pass
     offsets = [0]
@@ -174,11 +188,7 @@ def _ordinary_opt(rest: bytes) -> Edns | None:
     if length != len(rest) - 11 or extended:
         return None
     if not length:
-        edns = Edns(version, udp_size, flags & 0x8000, ())
-        if len(_edns_of) >= _MAX_REMEMBERED:
-            _edns_of.clear()
-        _edns_of[rest] = edns
-        return edns
+        return Edns(version, udp_size, flags & 0x8000, ())
     if length >= 4 and rest[11:13] == b"\0\x0a" and int.from_bytes(rest[13:15], "big") == length - 4:
         return Edns(version, udp_size, flags & 0x8000, ((10, rest[15:]),))
     return None

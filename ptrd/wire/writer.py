@@ -23,6 +23,7 @@ TC: Final = 0x0200
 RD: Final = 0x0100
 
 _HEADER: Final = Struct(">HHHHH")
+_WITH_ID: Final = Struct(">2sHHHHH")  # the id is what a message of any length begins with
 _RECORD: Final = Struct(">2sHHIH")
 _POINTER_LIMIT: Final = 0x4000
 _TO_QUESTION: Final = b"\xc0\x0c"
@@ -74,17 +75,17 @@ def write_reply(
         if not authority and len(answer) == 1:
             owner, number, records = answer[0]
             if owner is None:
-                header = _HEADER.pack(flags, 1, number, 0, 1 if opt else 0)
-                wire = data[:2] + header + data[12 : query.end] + records + opt
+                header = _WITH_ID.pack(data, flags, 1, number, 0, 1 if opt else 0)
+                wire = header + data[12 : query.end] + records + opt
                 if len(wire) <= limit:
                     return wire
         elif not answer and len(authority) == 1:
             # Most often the SOA of a negative answer: its owner is an ancestor of the name that was asked.
             owner, number, records = authority[0]
             if owner is not None and number == 1 and len(owner) > 1 and query.name.endswith(owner):
-                header = _HEADER.pack(flags, 1, 0, 1, 1 if opt else 0)
+                header = _WITH_ID.pack(data, flags, 1, 0, 1, 1 if opt else 0)
                 pointer = (0xC00C + len(query.name) - len(owner)).to_bytes(2, "big")
-                wire = data[:2] + header + data[12 : query.end] + pointer + records[2:] + opt
+                wire = header + data[12 : query.end] + pointer + records[2:] + opt
                 if len(wire) <= limit:
                     return wire
     return _write_sections(query, flags, (answer, authority, additional), glue, opt, limit)

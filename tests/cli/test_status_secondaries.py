@@ -19,6 +19,7 @@ RESULT = {
     "orphans": "",
     "listen": ["127.0.0.1:53"],
     "workers": [],
+    "uncompiled": "",
     "restarts": 0,
     "received": [],
     "publish": None,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import socket
 
 import pytest
 
 from ptrd.cli import main
 from tests.client.fakedns import SOA, FakeDns
+from tests.peers.process import free_port
 
 HEAD = "soa: {mname: ns1.example, rname: hostmaster@example}\nns: [ns1.example]\n"
 ZONE = f"""\
@@ -80,13 +80,6 @@ def verify(tmp_path, capsys, resolver):
         return code, printed.out, printed.err
 
     return run
-
-
-def free_port():
-    """Give a port where nothing listens."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def addresses_in(out):

@@ -12,7 +12,7 @@ from ptrd.control import compiler
 from ptrd.control.compiler import compile_sources
 from ptrd.control.jobs import Job, Report, dump_line, load_job, load_report
 from ptrd.records.model import Place, Problem
-from ptrd.snapshot.image import open_image
+from ptrd.snapshot.image import open_image, segment_of
 from ptrd.store.images import stat_input
 
 ROOT = Path(__file__).parents[2]
@@ -173,3 +173,22 @@ def test_the_child_ends_when_nobody_wants_the_result(write, tmp_path):
         assert child.wait(timeout=60) == 1
         assert child.stdout.read() == b""
     assert not (tmp_path / "o").exists()
+
+
+def test_one_changed_file_of_many_is_compiled_alone(write, monkeypatch):
+    """The other files are neither read nor compiled: their segments are those of the old image, byte for byte."""
+    paths = [write(f"{octet}.yaml", f"10.{octet}.0.0/16", f"records: {{10.{octet}.0.1: a.b}}\n") for octet in range(50)]
+    first = compile_sources(paths, 1e9)
+    old = b"".join(first.built.parts)
+    write("7.yaml", "10.7.0.0/16", "records: {10.7.0.2: c.d}\n")
+    loaded = []
+    load = compiler.load_zone_file
+    monkeypatch.setattr(
+        compiler, "load_zone_file", lambda path, *rest: loaded.append(path) or load(path, *rest), raising=True
+    )
+    second = compile_sources(paths, 2e9, serials=first.built.serials, old=old)
+    assert (loaded, second.reused) == ([paths[7]], 49)
+    image = b"".join(second.built.parts)
+    for number in range(50):
+        assert (segment_of(image, number) == segment_of(old, number)) is (number != 7)
+    assert [zone for zone, *_ in second.built.changed] == ["7.10.in-addr.arpa."]

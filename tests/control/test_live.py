@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ptrd import PtrdError
-from ptrd.control.live import BATCH, Link, change_of
+from ptrd.control.live import BATCH, PAUSE, Link, change_of
 from ptrd.records.management import Account, Address, Eip, Pointer, Project
 from ptrd.records.model import Prefix
 from ptrd.store.sqlite import SqliteDatabase
@@ -149,6 +149,29 @@ def test_entries_come_in_order_with_rising_serials(tmp_path):
     run(tmp_path, test, ZONE.partition("delegations")[0])
 
 
+def test_a_stream_of_changes_is_told_in_batches(tmp_path):
+    """Workers are told of changes at most every so often, however fast these come one by one, and then of all."""
+
+    async def test(link, workers, _):
+        loop = asyncio.get_running_loop()
+        times, apply = [], link._apply
+
+        async def timed(entry):
+            times.append(loop.time())
+            await apply(entry)
+
+        link._apply = timed
+        asked = []
+        for octet in range(10, 60):
+            asked.append(asyncio.ensure_future(change(link, octet, f"n{octet}.example.net.", wait=True)))
+            await asyncio.sleep(PAUSE / 10)
+        await asyncio.gather(*asked)
+        assert len(times) <= (times[-1] - times[0]) / PAUSE + 2
+        assert sum(len(entry.changes) for entry in workers.entries) == 50
+
+    run(tmp_path, test)
+
+
 def test_one_that_fails_takes_no_other_with_it(tmp_path):
     """Of changes that are committed together one that raises changes nothing, and the others are done."""
 
@@ -255,7 +278,7 @@ def test_a_publication_carries_what_is_managed(tmp_path):
         assert [one.number for one in told[0].changes] == [BASE + 1]
         assert told[0].serials == {ORIGIN: 102}  # above what the change before had given it
         assert workers.entries[-1].revision > revision and workers.entries[-1].serials == {ORIGIN: 103}
-        overlay = link.snapshot.overlays[0].records
+        overlay = link.snapshot.overlays[0]
         assert set(overlay) == {b"\x011", b"\x012"} and link.snapshot.zones_by_name[ORIGIN].serial == 103
         assert link.is_live(workers.entries[-1].revision) and link.managed == 2
 

@@ -27,7 +27,7 @@ from tests.control.nativeclient import opened, ptr
 from tests.control.test_native_isolation import fill
 
 EXAMPLES = 6  # of each operation, right and wrong
-SECONDS = 30.0  # for each half; on a machine that is too slow the rest is left out
+SECONDS = 30.0  # of this process's own time for each half; on a machine that is too slow the rest is left out
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -121,8 +121,8 @@ def test_nothing_breaks_and_everything_is_as_described(tmp_path, mode):
         adapter = Adapter(loop, here.operator, here.shop)
         operations = [one.ok() for one in from_wsgi("/api/v1/openapi.json", adapter).get_all_operations()]
         assert len(operations) == len(here.api.operations) - 1  # the document itself is how it got there
-        end = time.monotonic() + SECONDS
-        tried = [try_operation(one, mode, known) for one in operations if time.monotonic() < end]
+        end = time.process_time() + SECONDS
+        tried = [try_operation(one, mode, known) for one in operations if time.process_time() < end]
         assert sum(tried) > EXAMPLES
         assert {200, 400, 403} <= adapter.statuses
         assert mode is GenerationMode.NEGATIVE or {201, 409} & adapter.statuses

@@ -12,7 +12,7 @@ import dns.rcode
 import dns.tsig
 import pytest
 
-from tests.control.notifying import KEY, RING, run, until, zone
+from tests.control.notifying import KEY, PATIENT, QUICK, RING, run, until, zone
 
 
 def test_silence_is_met_with_back_off_and_then_with_patience():
@@ -28,7 +28,7 @@ def test_silence_is_met_with_back_off_and_then_with_patience():
         secondary.answer = lambda notify: [dns.message.make_response(notify)]
         made.move(101)
         await until(lambda: made.notifier.acknowledged == 1)
-        assert secondary.serials == [100, 100, 100, 101]
+        assert secondary.serials[:3] == [100] * 3 and set(secondary.serials[3:]) == {101}
 
     run(test)
 
@@ -38,7 +38,7 @@ def test_a_late_answer_counts():
 
     async def test(secondary, port, primary):
         secondary.answer = lambda _: []
-        made = primary(zone(f"127.0.0.1:{port}"))
+        made = primary(zone(f"127.0.0.1:{port}"), pace=QUICK._replace(first=0.5))
         made.notifier.start()
         await until(lambda: len(secondary.told) == 2)
         _, first, addr = secondary.told[0]
@@ -135,7 +135,7 @@ def test_rcodes(rcode, counts):
             return [reply]
 
         secondary.answer = answer
-        made = primary(zone(f"127.0.0.1:{port}"))
+        made = primary(zone(f"127.0.0.1:{port}"), pace=PATIENT if counts else QUICK)
         made.notifier.start()
         await until(lambda: made.notifier.acknowledged if counts else made.notifier.failed)
         assert len(secondary.told) == (1 if counts else 3)

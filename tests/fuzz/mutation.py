@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
-HARNESSES = ("reader", "responder", "names", "templates", "zonefile", "tcp", "signed", "foreign")
+HARNESSES = ("reader", "responder", "names", "templates", "zonefile", "tcp", "signed", "foreign", "image")
 
 
 def load(name):

@@ -1,4 +1,7 @@
-"""The reader: what it accepts is a query that dnspython reads alike; all else is one of its two errors."""
+"""The reader: what it accepts is a query that dnspython reads alike; all else is one of its two errors.
+
+The compiled data path answers nothing else, and takes the same question from it.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,44 @@ import struct
 import dns.exception
 import dns.message
 
+from ptrd.engine.responder import Options, Service, respond
 from ptrd.wire.message import Edns, RestError, read_rest
 from ptrd.wire.names import offsets_of
 from ptrd.wire.reader import SIGNED, IgnoredError, MalformedError, read_query
+from tests.fuzz.compiled import NOBODY, Beside
 from tests.fuzz.messages import WORDS, seeds
 from tests.fuzz.work import bounded
+from tests.serving import serve
 
 __all__ = ["WORDS", "check", "seeds"]
 
+SERVED = serve(
+    *[
+        f"zone: {zone}\nsoa: {{mname: a.b, rname: h@b.c}}\nns: [a.b]\n"
+        for zone in ("arpa", "example", "dyn.example.net", "bind", "wild")
+    ]
+)
+SERVICE = Service(Options())
+BESIDE = Beside(SERVED, SERVICE)
 LONGEST = 2048  # what libFuzzer tries; longer messages are the same records again
 
 
 def check(data):
     """Read bytes as a query."""
+    answered = BESIDE.ask(data, NOBODY, 0.0)
     most = 2000 + 20 * len(data)  # a record takes 11 bytes and at most as many lines for each as dnslib needs
     try:
         query = bounded(most, read_query, data)
     except IgnoredError:
         assert len(data) < 12 or data[2] & 0x80
+        assert answered is None
         return
     except MalformedError as error:
         assert data[2] & 0xF8 == 0
+        assert answered is None
         assert error.question_end == 12 or 17 <= error.question_end <= len(data)
         return
+    assert answered in {None, respond(SERVED, SERVICE, data)}
     assert len(data) >= 12 and not data[2] & 0x80 and query.opcode & 15 == data[2] >> 3
     if query.opcode & 15:
         assert query.end == 12 and query.edns is None

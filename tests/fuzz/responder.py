@@ -1,4 +1,7 @@
-"""The responder: no exception, no reply to a reply, none longer than the rules allow, and every library reads it."""
+"""The responder: no exception, no reply to a reply, none longer than the rules allow, and every library reads it.
+
+The compiled data path says the same, and counts the same.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from ptrd.engine.responder import SOURCES, Options, Service, respond
 from ptrd.wire.message import find_opt
 from ptrd.wire.reader import IgnoredError, MalformedError, read_query
 from tests.fuzz import messages
+from tests.fuzz.compiled import Beside
 from tests.fuzz.work import bounded
 from tests.serving import serve
 
@@ -59,7 +63,11 @@ OPTIONS = Options(
 )
 SERVICE = Service(OPTIONS)
 LIMITED = Service(OPTIONS, memoryview(bytearray(8 * WORDS_OF_TABLE)).cast("Q"), SECRET)
-VALID = b"\0\x0a\0\x18" + make_cookie(SECRET, b"abcdefgh", bytes((192, 0, 2, 7)), NOW - 60)
+# The other way, without limits and with; what it hands over is counted in the same table.
+MIXED = Service(OPTIONS, memoryview(bytearray(8 * WORDS_OF_TABLE)).cast("Q"), SECRET)
+BESIDE, BESIDE_LIMITED = Beside(SNAPSHOT, SERVICE), Beside(SNAPSHOT, MIXED)
+ADDRESS = bytes((192, 0, 2, 7))
+VALID = b"\0\x0a\0\x18" + make_cookie(SECRET, b"abcdefgh", ADDRESS, NOW - 60)
 WORDS = (*messages.WORDS, VALID)
 NO_ERRORS = (0, 3, 6)  # NOERROR, NXDOMAIN, YXDOMAIN: those that may carry records
 
@@ -79,7 +87,10 @@ def check(data):
     """Send bytes over UDP, with and without limits, over TCP and over TLS."""
     udp, *about = bounded(MOST + len(data), respond, SNAPSHOT, SERVICE, data, UDP, CLIENT, NOW)
     tcp, *_ = respond(SNAPSHOT, SERVICE, data, TCP, CLIENT, NOW)
-    limited, *_ = respond(SNAPSHOT, LIMITED, data, UDP, CLIENT, NOW)
+    answer = respond(SNAPSHOT, LIMITED, data, UDP, CLIENT, NOW)
+    limited, *_ = answer
+    assert BESIDE.ask(data, ADDRESS, NOW) in {None, (udp, *about)}
+    assert answer == (BESIDE_LIMITED.ask(data, ADDRESS, NOW) or respond(SNAPSHOT, MIXED, data, UDP, CLIENT, NOW))
     assert 0 <= about[0] < len(SOURCES)
     assert bool(udp) == bool(tcp)
     if len(data) < 12 or data[2] & 0x80:

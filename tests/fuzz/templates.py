@@ -1,4 +1,7 @@
-"""Templates: a name that is made is valid, is found again, and by no other address; the index agrees with each one."""
+"""Templates: a name that is made is valid, is found again, and by no other address; the index agrees with each one.
+
+The compiled data path makes the same names.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from ptrd.snapshot.forward import ForwardIndex, collisions
 from ptrd.snapshot.templates import TemplateError, dump_template, load_template, parse_template
 from ptrd.wire.names import join_labels, labels_of, offsets_of, parse_name
 from ptrd.wire.reverse import BITS
+from tests.fuzz.compiled import check_names
 from tests.fuzz.work import bounded
 
 LONGEST = 600
@@ -98,9 +102,10 @@ def check_template(template, rest):
     }
     loaded = load_template(dump_template(template), prefix)
     assert loaded.identifies == template.identifies and loaded.suffix == template.suffix
-    made = {}
+    made, names = {}, {}
     for number in sorted(prefix.number + pick for pick in picks):
         name = bounded(MOST, template.render, number)
+        names[number] = name
         assert loaded.render(number) == name
         assert join_labels(labels_of(name)) == name
         lower = name.lower()
@@ -113,6 +118,7 @@ def check_template(template, rest):
             mask, value = bounded(MOST, template.partial, lower[at:])
             assert number & mask == value or not template.identifies or above(template, lower[at:], mask, value)
         made[lower] = number
+    check_names(template, names)
     return list(made)
 
 

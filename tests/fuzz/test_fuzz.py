@@ -8,12 +8,13 @@ from itertools import islice
 
 import pytest
 
+from tests.datapath.both import require_compiled
 from tests.fuzz.mutation import CORPUS, HARNESSES, inputs, load, mutations
 from tests.fuzz.work import TooMuchWorkError, bounded
 
 # As many as take a second or so.
 CHANGED = {"reader": 3000, "responder": 500, "names": 2000, "templates": 60, "zonefile": 60, "tcp": 300, "foreign": 300,
-           "signed": 1000}  # fmt: skip
+           "signed": 1000, "image": 300}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +25,16 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
+def needs(name):
+    """Skip the harness of what is not built here."""
+    if name == "image":
+        require_compiled()
+
+
 @pytest.mark.parametrize("name", HARNESSES)
 def test_the_kept_inputs(name):
     """Every seed and every input that fuzzing kept passes its harness."""
+    needs(name)
     check = load(name).check
     for data in inputs(name):
         try:
@@ -38,6 +46,7 @@ def test_the_kept_inputs(name):
 @pytest.mark.parametrize("name", HARNESSES)
 def test_changed_inputs(name):
     """The same few hundred changed inputs, every time, pass their harness."""
+    needs(name)
     check = load(name).check
     for data in islice(mutations(name, 1), CHANGED[name]):
         try:

@@ -49,10 +49,13 @@ class FakeSnapshot:
         self.zones = [FakeZone()]
         self.itself = self
 
-    def with_overlay(self, changes, revision, _serials):
-        """Add changes; one to address 666 cannot be."""
+    def with_overlay(self, changes, revision, _serials, **_):
+        """Add changes; one to address 666 cannot be, and those from address 1,000,000 on take long and are not told."""
         if any(change.number == 666 for change in changes):
             raise ValueError("666")
+        if changes and changes[0].number >= 1_000_000:
+            time.sleep(0.004)
+            return self
         return FakeSnapshot(
             self.text, (*self.changes, *(f"{revision}:{change.number}" for change in changes)), self.buffer
         )
@@ -118,14 +121,14 @@ def framed(message):
     return struct.pack(">H", len(message)) + message
 
 
-async def until(condition, seconds=10.0):
+async def until(condition, seconds=30.0):
     """Wait for a condition while the loop runs."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.002)
 
 
-def wait_until(condition, seconds=10.0):
+def wait_until(condition, seconds=30.0):
     """Wait for a condition, and fail when it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():

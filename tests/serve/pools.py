@@ -75,7 +75,7 @@ async def started(workers=2, command=COMMAND, tls=None, **options):
     bench.pool.start()
     pids = bench.pool.pids
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             yield bench
     finally:
         pids += bench.pool.pids

@@ -76,6 +76,29 @@ def test_descriptors_arrive_with_their_message():
     run_with_ends(talk)
 
 
+def test_the_loop_has_its_turn_between_messages():
+    """However many messages have come, whatever else is due happens after each of them."""
+
+    async def talk(ours, theirs):
+        loop = asyncio.get_running_loop()
+        turns, seen = 0, []
+
+        def turn():
+            nonlocal turns
+            turns += 1
+            seen.append(len(theirs.messages))
+            if len(theirs.messages) < 20:
+                loop.call_soon(turn)
+
+        for number in range(20):
+            ours.channel.send({"number": number})
+        loop.call_soon(turn)
+        await theirs.wait_for(20)
+        assert turns >= 20 and set(seen) >= set(range(1, 20))
+
+    run_with_ends(talk)
+
+
 def test_long_messages_do_not_block():
     """Megabytes wait for a slow reader without holding up the sender, keep their order, and their descriptors."""
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from ptrd.records.changes import Entry
 from ptrd.serve import pool as pool_module
 from ptrd.serve.options import ServeError
 from tests.serve.fakes import make_query, until, wait_until
-from tests.serve.pools import COMMAND, HERE, Bench, run
+from tests.serve.pools import COMMAND, HERE, Bench, Load, changes, run
 
 
 @pytest.fixture
@@ -42,6 +43,27 @@ def test_a_silent_worker_is_replaced(monkeypatch):
         await until(lambda: bench.pool.acknowledged == [2, 2])
         assert await bench.pool.probe()
         assert bench.pool.restarts == 2
+
+    run(talk)
+
+
+def test_a_worker_with_much_to_do_is_not_silent(monkeypatch):
+    """Who works off many changes before an image is live answers meanwhile, and is not taken for silent."""
+    monkeypatch.setattr(pool_module, "SILENCE", 1.0)
+
+    async def talk(bench):
+        await bench.publish(1)
+        managed = Entry(2, changes(*range(1_000_000, 1_000_000 + 15_000)), {})
+        image = os.memfd_create("image")
+        os.write(image, b"image2")
+        with Load(bench.address) as load:
+            began, before = time.monotonic(), load.answers
+            await bench.pool.publish(2, image, bench.ranges, managed)
+            took, answers = time.monotonic() - began, load.answers - before
+        os.close(image)
+        assert bench.pool.restarts == 0 and bench.pool.acknowledged == [2, 2]
+        assert took > 1.0 and answers > 100 and not load.lost
+        assert bench.serves() == {("image2", "")}
 
     run(talk)
 

@@ -104,7 +104,7 @@ def test_a_publication_is_a_step(seed):
     names = changed_names(old, new, ORIGIN, 1000)
     managed = [
         Change(4, 0xC0000200 + int(relative[1:]), 60, tuple(rdata for _, _, rdata in split_records(rrset.records)))
-        for relative, rrset in old.overlays[0].records.items()
+        for _, relative, rrset in old.overlays[0].walk()
     ]
     new.remember(Histories(), 30)
     whole = new.with_overlay(managed, 4, {ORIGIN: 20}, past=True)
