@@ -32,7 +32,7 @@ def zone(name="one.example.net"):
     return ZONE.replace("NAME", name)
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
     """Wait until a condition holds, and give what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -72,7 +72,7 @@ def status_of(server):
 def fetch(server, path):
     """Fetch a page; give (status, text)."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.http_port}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

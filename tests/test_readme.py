@@ -115,7 +115,8 @@ def test_the_quick_start_is_two_lines():
         "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/ptrd serve --config config/ptrd.yaml"
     )
     assert TEST_COMMAND == (
-        "python3 -m venv .venv-test && .venv-test/bin/pip install -q '.[test]' && .venv-test/bin/python -m pytest"
+        "python3 -m venv .venv-test && .venv-test/bin/pip install -q -e '.[test]' "
+        "&& .venv-test/bin/python -m pytest -n 4 --dist loadgroup"
     )
 
 

@@ -16,6 +16,7 @@ from ptrd.records.management import Address
 from ptrd.records.trust import Outcome
 from ptrd.records.values import parse_address
 from tests.client.fakedns import SOA, FakeDns, make_answer
+from tests.peers.process import free_port
 
 
 @pytest.fixture
@@ -38,13 +39,6 @@ def ask(servers, name, version=4, *, authority=False, **options):
 def addresses(*texts):
     """Give addresses as values."""
     return tuple(Address(*parse_address(text)) for text in texts)
-
-
-def free_port():
-    """Give a port where nothing listens."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def test_the_addresses_of_a_name(server):

@@ -21,12 +21,10 @@ class BindServer(Peer):
     def configure(self) -> list[str]:
         """Write named.conf."""
         zones = "".join(
-            f'zone "{origin}" {{ type primary; file "{path}"; }};\n' for origin, path in self.zone_files().items()
+            f'zone "{origin}" {{ type primary; file "{path}"; {self.zone_settings} }};\n'
+            for origin, path in self.zone_files().items()
         )
-        config = self.folder / "named.conf"
-        config.write_text(
-            f"""\
-options {{
+        options = f"""\
   directory "{self.folder}";
   listen-on port {self.port} {{ {self.address}; }};
   listen-on-v6 {{ none; }};
@@ -58,6 +56,12 @@ options {{
   check-srv-cname ignore;
   check-wildcard no;
   masterfile-format text;
+"""
+        config = self.folder / "named.conf"
+        config.write_text(
+            f"""\
+options {{
+{self.settled(options)}
 }};
 controls {{ }};
 {zones}""",

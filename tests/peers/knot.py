@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.peers.process import Peer
+from tests.peers.process import Peer, settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class KnotServer(Peer):
-    """Knot. `synth` gives a zone's mod-synthrecord settings, one line each, for the benchmarks."""
+    """Knot. For the benchmarks: `synth` gives a zone's mod-synthrecord settings, one line each; `sections` are more.
+
+    A zone's settings stand in the template of all zones, where modules for the whole server are named too.
+    """
 
     program: ClassVar[str] = "knotd"
     package: ClassVar[str] = "knot"
@@ -22,12 +25,13 @@ class KnotServer(Peer):
         self,
         zones: Mapping[str, str | Path],
         *,
-        cpu: int | None = None,
-        seconds: float = 30.0,
         synth: Mapping[str, str] | None = None,
+        sections: str = "",
+        **options: Any,
     ) -> None:
-        super().__init__(zones, cpu=cpu, seconds=seconds)
+        super().__init__(zones, **options)
         self.synth = dict(synth or {})
+        self.sections = sections
 
     def configure(self) -> list[str]:
         """Write knot.conf."""
@@ -41,10 +45,7 @@ class KnotServer(Peer):
             + (f"    module: mod-synthrecord/s{names[origin]}\n" if origin in names else "")
             for origin, path in self.zone_files().items()
         )
-        config = self.folder / "knot.conf"
-        config.write_text(
-            f"""\
-server:
+        options = f"""\
   rundir: "{self.folder}"
   listen: {self.address}@{self.port}
   udp-workers: 1
@@ -54,6 +55,19 @@ server:
   tcp-idle-timeout: 60
   identity: "peer"
   version: ""
+"""
+        template = f"""\
+    storage: "{self.folder}"
+    semantic-checks: off
+    zonefile-sync: -1
+    zonefile-load: whole
+    journal-content: none
+"""
+        config = self.folder / "knot.conf"
+        config.write_text(
+            f"""\
+server:
+{self.settled(options)}
 log:
   - target: stderr
     any: info
@@ -61,13 +75,10 @@ database:
   storage: "{self.folder}"
 control:
   listen: "{self.folder}/knot.sock"
+{self.sections}
 template:
   - id: default
-    storage: "{self.folder}"
-    semantic-checks: off
-    zonefile-sync: -1
-    zonefile-load: whole
-    journal-content: none
+{settle(template, self.zone_settings)}
 {"mod-synthrecord:" if modules else ""}
 {modules}zone:
 {zones}""",

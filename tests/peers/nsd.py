@@ -19,10 +19,7 @@ class NsdServer(Peer):
             f'zone:\n  name: "{origin}"\n  zonefile: "{path}"\n  provide-xfr: 127.0.0.1 NOKEY\n'
             for origin, path in self.zone_files().items()
         )
-        config = self.folder / "nsd.conf"
-        config.write_text(
-            f"""\
-server:
+        options = f"""\
   ip-address: {self.address}@{self.port}
   server-count: 1
   username: ""
@@ -44,6 +41,12 @@ server:
   ipv4-edns-size: 1232
   round-robin: no
   zonefiles-write: 0
+"""
+        config = self.folder / "nsd.conf"
+        config.write_text(
+            f"""\
+server:
+{self.settled(options)}
 remote-control:
   control-enable: no
 {zones}""",

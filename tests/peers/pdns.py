@@ -1,4 +1,7 @@
-"""PowerDNS as a secondary of one primary: zones in SQLite, with what each is to know of its primary."""
+"""PowerDNS: in front of generated zones by its bind backend, and as a secondary of one primary with zones in SQLite.
+
+One thread answers, in the thread that receives.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,45 @@ import sqlite3
 from pathlib import Path
 from typing import ClassVar
 
-from tests.peers.process import require_program
+from tests.peers.process import Peer, require_program
 from tests.peers.secondaries import Secondary
 
 SCHEMA = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
+
+
+class PdnsServer(Peer):
+    """PowerDNS with the bind backend: zones in memory, no database, no DNSSEC."""
+
+    program: ClassVar[str] = "pdns_server"
+    package: ClassVar[str] = "pdns-server pdns-backend-bind"
+
+    def configure(self) -> list[str]:
+        """Write pdns.conf, and the zones' list in BIND's form."""
+        zones = "".join(
+            f'zone "{origin}" {{ type master; file "{path}"; }};\n' for origin, path in self.zone_files().items()
+        )
+        (self.folder / "named.conf").write_text(zones, encoding="ascii")
+        options = f"""\
+daemon=no
+guardian=no
+setuid=
+setgid=
+socket-dir={self.folder}
+local-address={self.address}
+local-port={self.port}
+launch=bind
+bind-config={self.folder}/named.conf
+receiver-threads=1
+distributor-threads=1
+max-tcp-connections=100
+max-ent-entries=10000000
+disable-axfr=yes
+resolver=127.0.0.1:1
+version-string=anonymous
+loglevel=4
+"""
+        (self.folder / "pdns.conf").write_text(self.settled(options) + "\n", encoding="ascii")
+        return [f"--config-dir={self.folder}"]
 
 
 class PdnsSecondary(Secondary):

@@ -6,7 +6,10 @@ Nothing here is shared between two servers, nothing needs root, and nothing wait
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 ADDRESS = "127.0.0.1"
 SOA = 6
 STOP_SECONDS = 5.0
+# Each process among which pytest-xdist divides the tests has its own; PORTS are handed out in turn from any of them.
+RUNNER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = range(10_000, 32_000)[RUNNER % 16 :: 16]
+_turns = itertools.count(random.randrange(len(PORTS)))
 
 
 class PeerError(Exception):
@@ -56,15 +63,21 @@ def require_program(program: str, package: str) -> str:
 
 
 def free_port(address: str = ADDRESS) -> int:
-    """Find a port that is free for UDP and TCP at this moment."""
+    """Find a port that is free for UDP and TCP at this moment, and that no test running beside this one is given.
+
+    It lies below those from which Linux serves itself when somebody connects, or binds to port 0.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    for _ in range(100):
-        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-            tcp.bind((address, 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind((address, port))
-                return port
+    for _ in range(len(PORTS)):
+        port = PORTS[next(_turns) % len(PORTS)]
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(family, socket.SOCK_STREAM) as tcp,
+            socket.socket(family, socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.bind((address, port))
+            udp.bind((address, port))
+            return port
     raise PeerError(f"no port of {address} is free for both UDP and TCP")
 
 
@@ -123,7 +136,9 @@ class Peer:
     """A DNS server that a test starts: `with NsdServer({"2.0.192.in-addr.arpa": text}) as server`.
 
     A zone is given as master-file text or as the path of such a file. `cpu` pins the server to one core. Without
-    `port` it listens on a free one. A subclass says what the program is called and writes its configuration.
+    `port` it listens on a free one. `settings` are further lines of its configuration, in the place where the options
+    of a whole server stand; a line takes the place of the one that sets the same. `zone_settings` are lines for every
+    zone, where a server knows such. A subclass says what the program is called and writes its configuration.
     """
 
     program: ClassVar[str]
@@ -138,14 +153,19 @@ class Peer:
         seconds: float = 30.0,
         address: str = ADDRESS,
         port: int | None = None,
+        settings: str = "",
+        zone_settings: str = "",
     ) -> None:
         self.zones = dict(zones)
+        self.settings = settings
+        self.zone_settings = zone_settings
         self.address = address
         self.fixed_port = port
         self.port = port or 0
         self.cpu = cpu
         self.seconds = seconds
         self.ready_seconds = 0.0
+        self.under: list[str] = []  # a command that runs the program, such as a profiler
         self.folder = Path()
         self.child: Child | None = None
 
@@ -173,6 +193,10 @@ class Peer:
                 files[origin].write_text(source, encoding="ascii")
         return files
 
+    def settled(self, lines: str) -> str:
+        """Give lines of configuration with `settings` put in."""
+        return settle(lines, self.settings)
+
     def pids(self) -> list[int]:
         """List the processes of this server."""
         return processes_of(self.child.process.pid) if self.child else []
@@ -187,7 +211,7 @@ class Peer:
         for attempt in range(3):  # another process may take the port between our look and the server's bind
             self.port = self.fixed_port or free_port(self.address)
             pin = ["taskset", "-c", str(self.cpu)] if self.cpu is not None else []
-            command = [*pin, path, *self.configure()]
+            command = [*pin, *self.under, path, *self.configure()]
             began = time.monotonic()
             self.child = Child(command, self.folder / "log")
             if self._wait(began):
@@ -204,7 +228,7 @@ class Peer:
 
     def __enter__(self) -> Self:
         require_program(self.program, self.package)
-        self.folder = Path(tempfile.mkdtemp(prefix=f"ptrd-{self.program}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ptrd-{Path(self.program).name}-"))
         try:
             self.start()
         except BaseException:
@@ -233,3 +257,13 @@ def is_served(address: str, port: int, origin: str) -> bool:
     """Ask for a zone's SOA once; tell whether an authoritative answer came within half a second."""
     reply = udp_ask(address, port, make_query(origin, SOA, identity=0x5EAD), seconds=0.5)
     return reply is not None and reply[2] & 0x84 == 0x84 and reply[3] & 15 == 0
+
+
+def settle(lines: str, settings: str) -> str:
+    """Give lines of configuration with others added to them, instead of those that set the same."""
+
+    def key_of(line: str) -> str:
+        return re.split(r"[\s:=]", line.strip(), maxsplit=1)[0]
+
+    told = {key_of(line) for line in settings.splitlines()}
+    return "\n".join([*(line for line in lines.splitlines() if key_of(line) not in told), *settings.splitlines()])

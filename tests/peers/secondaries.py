@@ -53,6 +53,16 @@ class NsdSecondary(Secondary):
     program: ClassVar[str] = "nsd"
     package: ClassVar[str] = "nsd"
 
+    def mishaps(self) -> int:
+        """Count how often since its start NSD has thrown differences away by itself, and then takes a zone whole."""
+        assert self.child is not None
+        return self.child.log.read_text(errors="replace").count("update failed, restarting transfer")
+
+    def has_written(self, zone: str, serial: int) -> bool:
+        """Tell whether a version is in the zone's file; with an older one NSD takes the zone whole after a restart."""
+        path = self.folder / f"{list(self.zones).index(zone)}.zone"
+        return path.exists() and str(serial) in path.read_text(encoding="ascii").split()
+
     def configure(self) -> list[str]:
         """Write nsd.conf."""
         key = self.key

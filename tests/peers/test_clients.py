@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("clients")  # they have one server
+
 ZONES = (
     *("2.0.192.in-addr.arpa", "64-26.2.0.192.in-addr.arpa", "113.0.203.in-addr.arpa", "dyn.example.net"),
     *("8.b.d.0.1.0.0.2.ip6.arpa", "f.8.b.d.0.1.0.0.2.ip6.arpa"),

@@ -16,6 +16,8 @@ from tests.peers.doctorworld import NUMBERS, PARENT_ADDRESS, PUBLIC
 from tests.peers.namespace import Inside
 from tests.peers.process import require_program
 
+pytestmark = pytest.mark.xdist_group("doctor")  # one world for all, which takes some time to make
+
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 ROOT = ["--root", "127.0.0.1"]
 QUICK = [*ROOT, "--timeout", "0.3"]

@@ -18,6 +18,8 @@ from tests.peers.postfix import DAEMONS
 from tests.peers.process import missing, require_program, unable
 from tests.peers.ptrd import PROJECT
 
+pytestmark = pytest.mark.xdist_group("mail")  # the story is told once
+
 NAMES = {
     "192.0.2.10": "192-0-2-10.dyn.example.net",
     "192.0.2.11": "192-0-2-11.dyn.example.net",

@@ -128,13 +128,17 @@ def test_secondaries_follow(primary):
         whole = transfers(primary, "AXFR")
         change(primary, 0)
         follow(primary, peers)
+        until(lambda: all(peers[0].has_written(zone, serial_of(primary, zone)) for zone in (FOUR, SIX)))
+        mishaps = peers[0].mishaps()
         peers[0].stop()
         change(primary, 100)
         follow(primary, peers[1:])
         peers[0].restart()
         follow(primary, peers)
         compare(primary, peers)
-        assert transfers(primary, "AXFR") == whole, "some secondary had to take a zone whole"
+        mishaps += peers[0].mishaps()
+        assert transfers(primary, "AXFR") <= whole + mishaps, "some secondary had to take a zone whole"
+        mishaps = -peers[0].mishaps()
         primary.stop()
         primary.start()  # with a new log
         change(primary, 200)
@@ -145,4 +149,5 @@ def test_secondaries_follow(primary):
         assert send(primary, "reload")["ok"]
         follow(primary, peers)
         compare(primary, peers)
-        assert transfers(primary, "AXFR") == 0, "some secondary had to take a zone whole"
+        mishaps += peers[0].mishaps()
+        assert transfers(primary, "AXFR") <= mishaps, "some secondary had to take a zone whole"
