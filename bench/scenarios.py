@@ -1,101 +1,127 @@
-"""What is asked of whom: the same zone as YAML and as a master file, and the same questions for every server.
+"""The zones of the benchmarks: the same records as YAML and as a master file, written line by line at any size.
 
-A scenario of records writes every PTR out; a scenario of default names has one range, which only ptrd and Knot's
-mod-synthrecord know without writing it out.
+The IPv4 zone is 10.0.0.0/8: record n belongs to 10.0.0.0 + n (ten million end at 10.152.150.127), nobody is at
+10.160.0.0/11, and ptrd has one default for 10.192.0.0/10. The IPv6 zone is 2001:db8::/32: record n is host n % 65,536
+of the /64 n // 65,536 in 2001:db8::/33, so that records share most of their empty non-terminals, which spares every
+server memory; the default is for 2001:db8:8000::/33. A default costs ptrd nothing where it is not asked for. The master
+file does not hold it: of the others only Knot can make names, and it is told apart (peers.py).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import random
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SERVERS = ("ptrd", "nsd", "knot", "bind")
-SYNTHESIZERS = ("ptrd", "knot")
-_SOA = "soa: {mname: ns1.example.net, rname: hostmaster@example.net}\nns: [ns1.example.net]\n"
+NOBODY = int(ipaddress.IPv4Address("10.160.0.0")), 1 << 21  # the first address without a name, and how many there are
+MADE = {4: ipaddress.ip_network("10.192.0.0/10"), 6: ipaddress.ip_network("2001:db8:8000::/33")}
+MOST_RECORDS = NOBODY[0] - int(ipaddress.IPv4Address("10.0.0.0"))
+SUFFIX = "customer.example.net"
+SYNTH = "type: reverse\nprefix: dyn-\norigin: dyn.example.net\nttl: 3600\nnetwork: {}"
+_PREFIXES = {4: "10.0.0.0/8", 6: "2001:db8::/32"}
+_ORIGINS = {4: "10.in-addr.arpa", 6: "8.b.d.0.1.0.0.2.ip6.arpa"}
+_NIBBLES = [f"{byte & 15:x}.{byte >> 4:x}" for byte in range(256)]
+_YAML = """\
+zone: {prefix}
+soa: {{mname: ns1.example.net, rname: hostmaster@example.net}}
+ns: [ns1.example.net]
+defaults: {{{made}: "{{ip}}.dyn.example.net"}}
+records:
+"""
 _MASTER = """\
+$ORIGIN {origin}.
 $TTL 3600
-@ IN SOA ns1.example.net. hostmaster.example.net. 1 14400 3600 1209600 300
+@ IN SOA ns1.example.net. hostmaster.example.net. {serial} 14400 3600 1209600 300
 @ IN NS ns1.example.net.
 """
 
 
-class Scenario(NamedTuple):
-    """One zone in all its forms, with the servers that can serve it and the file of questions for dnsperf."""
+class World(NamedTuple):
+    """One zone of so many records in both forms."""
 
-    name: str
-    origin: str
+    version: int
+    records: int
     yaml: Path
     master: Path
-    questions: Path
-    servers: tuple[str, ...]
-    synth: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The zone's name."""
+        return _ORIGINS[self.version]
+
+    @property
+    def synth(self) -> str:
+        """The default as settings of Knot's mod-synthrecord; the prefix is what it wants before an address."""
+        return SYNTH.format(MADE[self.version])
 
 
-def write_records(folder: Path, count: int, questions: int, seed: int) -> Scenario:
-    """Write a zone of so many PTR records, 10.0.0.0 and on, and questions for random ones of them."""
-    rng = random.Random(seed)
-    origin, prefix, tail = (
-        ("0.10.in-addr.arpa", "10.0.0.0/16", 2) if count <= 65_536 else ("10.in-addr.arpa", "10.0.0.0/8", 3)
-    )
-    base = int(ipaddress.IPv4Address("10.0.0.0"))
-
-    def octets(number: int) -> tuple[int, int, int, int]:
-        number += base
-        return number >> 24, number >> 16 & 255, number >> 8 & 255, number & 255
-
-    def yaml_lines() -> Iterator[str]:
-        yield f"zone: {prefix}\n{_SOA}records:\n"
-        for number in range(count):
-            a, b, c, d = octets(number)
-            yield f"  {a}.{b}.{c}.{d}: host-{b}-{c}-{d}.customer.example.net\n"
-
-    def master_lines() -> Iterator[str]:
-        yield f"$ORIGIN {origin}.\n{_MASTER}"
-        for number in range(count):
-            _, b, c, d = octets(number)
-            owner = f"{d}.{c}" if tail == 2 else f"{d}.{c}.{b}"
-            yield f"{owner} PTR host-{b}-{c}-{d}.customer.example.net.\n"
-
-    def question_lines() -> Iterator[str]:
-        for _ in range(questions):
-            a, b, c, d = octets(rng.randrange(count))
-            yield f"{d}.{c}.{b}.{a}.in-addr.arpa PTR\n"
-
-    return _write(folder, f"{count} records", origin, yaml_lines(), master_lines(), question_lines(), SERVERS)
-
-
-def write_defaults(folder: Path, version: int, questions: int, seed: int) -> Scenario:
-    """Write a zone with one range and no records, and questions for random addresses of it."""
-    rng = random.Random(seed)
-    network = ipaddress.ip_network("10.0.0.0/16" if version == 4 else "2001:db8::/32")
-    origin = "0.10.in-addr.arpa" if version == 4 else "8.b.d.0.1.0.0.2.ip6.arpa"
-    yaml = [f'zone: {network}\n{_SOA}defaults:\n  {network}: "{{ip}}.dyn.example.net"\n']
-    names = (f"{network[rng.randrange(network.num_addresses)].reverse_pointer} PTR\n" for _ in range(questions))
-    synth = f"type: reverse\nprefix: dyn-\norigin: dyn.example.net\nttl: 3600\nnetwork: {network}"
-    master = [f"$ORIGIN {origin}.\n{_MASTER}"]
-    return _write(folder, f"IPv{version} defaults", origin, iter(yaml), iter(master), names, SYNTHESIZERS, synth)
-
-
-def _write(
-    folder: Path,
-    name: str,
-    origin: str,
-    yaml: Iterator[str],
-    master: Iterator[str],
-    questions: Iterator[str],
-    servers: tuple[str, ...],
-    synth: str = "",
-) -> Scenario:
+def write_world(folder: Path, version: int, records: int) -> World:
+    """Write a zone."""
+    if records > MOST_RECORDS:
+        raise ValueError(f"a zone has at most {MOST_RECORDS:,} records here")
     folder.mkdir(parents=True)
-    scenario = Scenario(
-        name, origin, folder / "zone.yaml", folder / "zone.master", folder / "questions", servers, synth
+    world = World(version, records, folder / "zone.yaml", folder / "zone.master")
+    write_yaml(world)
+    write_master(world)
+    return world
+
+
+def write_yaml(world: World, *, serial: int = 1, changed: int = 0) -> None:
+    """Write the YAML file, replacing it whole; the first `changed` records have names of this serial."""
+
+    def lines() -> Iterator[str]:
+        yield _YAML.format(prefix=_PREFIXES[world.version], made=MADE[world.version])
+        for number in range(world.records):
+            address = address_of(world.version, number)
+            text = f'"{address}"' if world.version == 6 else address
+            yield f"  {text}: {name_of(number, serial if number < changed else 1)}\n"
+
+    _replace(world.yaml, lines())
+
+
+def write_master(world: World, *, serial: int = 1, changed: int = 0) -> None:
+    """Write the master file, replacing it whole; the first `changed` records have names of this serial."""
+
+    def lines() -> Iterator[str]:
+        yield _MASTER.format(origin=world.origin, serial=serial)
+        for number in range(world.records):
+            owner = owner_of(world.version, number)
+            yield f"{owner} PTR {name_of(number, serial if number < changed else 1)}.\n"
+
+    _replace(world.master, lines())
+
+
+def name_of(number: int, serial: int = 1) -> str:
+    """Give the host name of record `number` in the zone with this serial, without the last dot."""
+    version = f"-v{serial}" if serial > 1 else ""
+    return f"host-{number >> 16}-{number >> 8 & 255}-{number & 255}{version}.{SUFFIX}"
+
+
+def address_of(version: int, number: int) -> str:
+    """Give the address of record `number` as text."""
+    if version == 4:
+        return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+    return f"2001:db8:0:{number >> 16:x}::{number & 0xFFFF:x}"
+
+
+def owner_of(version: int, number: int) -> str:
+    """Give the owner name of record `number` below its zone."""
+    if version == 4:
+        return f"{number & 255}.{number >> 8 & 255}.{number >> 16}"
+    nibbles = _NIBBLES
+    low, high = number & 0xFFFF, number >> 16
+    # 32 nibbles of the address without the 8 of the zone: host 16, subnet 4, and 4 of the /48 that are 0
+    return (
+        f"{nibbles[low & 255]}.{nibbles[low >> 8]}.0.0.0.0.0.0.0.0.0.0.0.0."
+        f"{nibbles[high & 255]}.{nibbles[high >> 8]}.0.0.0.0"
     )
-    for path, lines in ((scenario.yaml, yaml), (scenario.master, master), (scenario.questions, questions)):
-        with path.open("w", encoding="ascii") as file:
-            file.writelines(lines)
-    return scenario
+
+
+def _replace(path: Path, lines: Iterator[str]) -> None:
+    draft = path.with_suffix(".new")
+    with draft.open("w", encoding="ascii", buffering=1 << 20) as file:
+        file.writelines(lines)
+    draft.replace(path)

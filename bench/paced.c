@@ -1,0 +1,160 @@
+/* Asks a server at a fixed rate and says how long answers took, counted from when each question was due.
+ *
+ * paced ADDRESS PORT FILE RATE SECONDS SOCKETS; FILE as for dnsperf -B. A question is due at its place in the plan,
+ * however late the answers before it or this program may be, so a stall costs every question that it delays (no
+ * coordinated omission). After a stall of its own it catches up at twice the rate (50,000 a second at least), not in
+ * a burst that no crowd of clients would make and no socket could hold. It does nothing but poll, and prints a line
+ * of JSON: percentiles over all that was sent, in microseconds, a lost question being the longest; `late` is how far
+ * this program was itself behind.
+ * SIGTERM ends the sending early.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_SOCKETS = 64, IDENTITIES = 65536, BUCKETS = 4000000, BURST = 32, MOST_MESSAGE = 512 };
+static const double PATIENCE = 2.0; /* seconds for the last answers */
+static const double SLOWEST = 50000; /* questions a second, when catching up */
+
+static volatile sig_atomic_t ended;
+static uint64_t due_of[MOST_SOCKETS][IDENTITIES]; /* nanoseconds; 0: nothing is open */
+static uint32_t answers[BUCKETS], lateness[BUCKETS]; /* by microsecond, the last one for all beyond */
+
+static void end(int number)
+{
+    (void)number;
+    ended = 1;
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void count(uint32_t *counts, uint64_t nanoseconds)
+{
+    uint64_t place = nanoseconds / 1000;
+    counts[place < BUCKETS ? place : BUCKETS - 1]++;
+}
+
+static double quantile(const uint32_t *counts, uint64_t total, double share)
+{
+    uint64_t wanted = (uint64_t)(share * (double)total), seen = 0;
+    for (int place = 0; place < BUCKETS; place++) {
+        seen += counts[place];
+        if (seen > wanted || seen == total)
+            return place;
+    }
+    return BUCKETS;
+}
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "paced: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static uint64_t receive(int epoll, const int *sockets)
+{
+    struct epoll_event ready[MOST_SOCKETS];
+    unsigned char reply[65536];
+    uint64_t got = 0;
+    int found = epoll_wait(epoll, ready, MOST_SOCKETS, 0);
+    for (int at = 0; at < found; at++) {
+        int which = (int)ready[at].data.u32;
+        for (int turn = 0; turn < BURST; turn++) {
+            ssize_t size = recv(sockets[which], reply, sizeof reply, MSG_DONTWAIT);
+            if (size < 0)
+                break;
+            uint64_t *due = &due_of[which][size < 2 ? 0 : reply[0] << 8 | reply[1]];
+            if (size >= 12 && *due) {
+                count(answers, now() - *due);
+                *due = 0;
+                got++;
+            }
+        }
+    }
+    return got;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 7) {
+        fprintf(stderr, "usage: paced ADDRESS PORT FILE RATE SECONDS SOCKETS\n");
+        return 2;
+    }
+    double rate = atof(argv[4]), seconds = atof(argv[5]);
+    int many = atoi(argv[6]), sockets[MOST_SOCKETS];
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
+    if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1 || rate <= 0 || many < 1 || many > MOST_SOCKETS)
+        fail("arguments");
+    int file = open(argv[3], O_RDONLY), epoll = epoll_create1(0);
+    struct stat facts;
+    if (file < 0 || fstat(file, &facts) < 0 || facts.st_size < 3)
+        fail(argv[3]);
+    const unsigned char *questions = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    if (questions == MAP_FAILED)
+        fail(argv[3]);
+    for (int which = 0; which < many; which++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)which};
+        sockets[which] = socket(AF_INET, SOCK_DGRAM, 0);
+        if (connect(sockets[which], (struct sockaddr *)&server, sizeof server) < 0)
+            fail("connect");
+        epoll_ctl(epoll, EPOLL_CTL_ADD, sockets[which], &event);
+    }
+    signal(SIGTERM, end);
+    uint64_t sent = 0, got = 0, refused = 0, began = now(), planned = (uint64_t)(rate * seconds);
+    uint64_t last = 0, gap = (uint64_t)(rate > SLOWEST / 2 ? 0.5e9 / rate : 1e9 / SLOWEST);
+    off_t at = 0;
+    while (!ended && sent < planned) {
+        for (int turn = 0; turn < BURST && sent < planned; turn++) {
+            uint64_t due = began + (uint64_t)((double)sent * 1e9 / rate), clock = now();
+            if (clock < due || clock < last + gap)
+                break;
+            last = clock;
+            unsigned char message[MOST_MESSAGE];
+            size_t size = (size_t)questions[at] << 8 | questions[at + 1];
+            if (size > sizeof message || at + 2 + (off_t)size > facts.st_size)
+                fail("a message that cannot be asked");
+            memcpy(message, questions + at + 2, size);
+            at += 2 + (off_t)size;
+            if (at + 2 >= facts.st_size)
+                at = 0;
+            int which = (int)(sent % (uint64_t)many);
+            unsigned identity = (unsigned)(sent / (uint64_t)many) % IDENTITIES;
+            message[0] = (unsigned char)(identity >> 8);
+            message[1] = (unsigned char)identity;
+            due_of[which][identity] = due;
+            if (send(sockets[which], message, size, MSG_DONTWAIT) < 0)
+                refused++;
+            count(lateness, clock - due);
+            sent++;
+        }
+        got += receive(epoll, sockets);
+    }
+    uint64_t over = now();
+    while (got < sent && (double)(now() - over) < PATIENCE * 1e9)
+        got += receive(epoll, sockets);
+    answers[BUCKETS - 1] += (uint32_t)(sent - got);
+    printf("{\"sent\": %llu, \"lost\": %llu, \"unsent\": %llu, \"seconds\": %.3f, \"p50\": %.0f, \"p99\": %.0f, "
+           "\"p999\": %.0f, \"worst\": %.0f, \"late_p99\": %.0f, \"late_worst\": %.0f}\n",
+           (unsigned long long)sent, (unsigned long long)(sent - got), (unsigned long long)refused,
+           (double)(over - began) / 1e9, quantile(answers, sent, 0.5), quantile(answers, sent, 0.99),
+           quantile(answers, sent, 0.999), quantile(answers, sent, 1.0), quantile(lateness, sent, 0.99),
+           quantile(lateness, sent, 1.0));
+    return 0;
+}
