@@ -48,6 +48,7 @@ static const char *open_zone(struct image *image, bytes_t index, bytes_t segment
     zone->count = little32(block + 32);
     zone->buckets = little32(block + 36);
     zone->flags = little32(block + 40);
+    zone->deepest = little32(block + 44);
     zone->nodes = (bytes_t){within(segment, nodes, fences - nodes), fences - nodes};
     zone->fences.size = 4 * (((uint64_t)zone->count + FENCE - 1) / FENCE);
     zone->fences.at = within(segment, fences, zone->fences.size);

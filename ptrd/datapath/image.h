@@ -6,7 +6,7 @@
 
 #include "memory.h"
 
-enum { IMAGE_VERSION = 5 };
+enum { IMAGE_VERSION = 6 };
 enum { MAX_NAME = 255, MAX_LABELS = 128 };
 enum { NODE_CUT = 1, NODE_DNAME = 2, NODE_OCCLUDED = 4, NODE_CNAME = 8 };
 enum { ZONE_CUTS = 1, ZONE_WILDCARDS = 2, ZONE_ACCESS = 4, ZONE_ABSENT = 8 };
@@ -24,6 +24,7 @@ struct name {
 struct zone {
     bytes_t origin;
     unsigned labels, version, base_length, flags;
+    unsigned deepest; /* labels of the longest name, without the zone's */
     bool covers;
     bool handed_over; /* whatever is asked in it: the image alone does not say what is true there */
     bool forward;     /* default names lead back from it, which is for the responder */

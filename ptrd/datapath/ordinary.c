@@ -170,7 +170,7 @@ static bool is_below(bytes_t key, bytes_t above) {
 static enum outcome answer_absent(const struct image *image, const struct overlay *overlay, const struct zone *zone,
                                   const struct query *query, bool managed, uint8_t *room, struct said *said) {
     const struct name *name = &query->name;
-    bytes_t before, after, key;
+    bytes_t before = {NULL, 0}, after = {NULL, 0}, key;
     uint8_t key_bytes[MAX_NAME], node_bytes[MAX_NAME];
     if (!managed) {
         enum found made = make_pointer(image, zone, name, room, said);
@@ -185,8 +185,10 @@ static enum outcome answer_absent(const struct image *image, const struct overla
     }
     if (zone->forward)
         return HANDED_OVER;
-    key = (bytes_t){key_bytes, make_key(name, name->labels - zone->labels, key_bytes)};
-    if (!key.size || find_neighbours(zone, key, &before, &after) == BROKEN)
+    unsigned labels = name->labels - zone->labels;
+    bool near = zone->flags & ZONE_CUTS || (!managed && labels < zone->deepest);
+    key = (bytes_t){key_bytes, make_key(name, labels, key_bytes)};
+    if (!key.size || (near && find_neighbours(zone, key, &before, &after) == BROKEN))
         return HANDED_OVER;
     if (zone->flags & ZONE_CUTS && before.at) {
         bytes_t guard = before.at[0] & NODE_OCCLUDED ? guard_of_node(zone, before) : before;

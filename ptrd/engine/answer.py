@@ -233,8 +233,11 @@ def _absent(
                 return _made_answer(made, PTR, owner) if qtype in (PTR, ANY) else _nodata(zone)
 
     nodata = _nodata(zone)
-    key = sort_key(name[: offsets[-1 - zone.labels]] + b"\0")
-    before, after = zone.neighbours(key) if zone.cuts or not zone.forward else (-1, -1)
+    overlay = snapshot.overlays.get(zone.number)
+    # Only below a cut, beside a wildcard, or above the longest names do neighbours matter; most misses are addresses.
+    near = managed is None and (zone.wildcards or len(offsets) - 1 - zone.labels < zone.deepest)
+    key = sort_key(name[: offsets[-1 - zone.labels]] + b"\0") if near or zone.cuts or overlay is not None else b""
+    before, after = zone.neighbours(key) if zone.cuts or (near and not zone.forward) else (-1, -1)
     if zone.cuts and before >= 0:
         guard = zone.guard(before) if zone.flags(before) & NODE_OCCLUDED else before
         above = zone.key(guard)
@@ -254,10 +257,9 @@ def _absent(
             return nodata if made is None else _made_answer(made, wanted, owner)
         if snapshot.leads_below(zone, name):
             return nodata
-        before, after = zone.neighbours(key)
+        before, after = zone.neighbours(key) if near else (-1, -1)
     if after >= 0 and zone.key(after).startswith(key + b"\0"):
         return nodata
-    overlay = snapshot.overlays.get(zone.number)
     if overlay is not None and overlay.has_below(key):
         return nodata
     reached = zone.makes_below(name, offsets)

@@ -31,15 +31,16 @@ _MISS: Final = -1
 class Block:
     """The nodes of the zone block `block` of the segment that begins at `segment` in a buffer."""
 
-    __slots__ = ("buckets", "buffer", "count", "fences", "nodes", "slots", "starts")
+    __slots__ = ("buckets", "buffer", "count", "deepest", "fences", "nodes", "slots", "starts")
 
     def __init__(self, buffer: Any, segment: int, block: int) -> None:  # noqa: ANN401 - an mmap or bytes
         self.buffer = buffer
         view = memoryview(buffer)
         at = segment + SEGMENT_HEADER.size + block * BLOCK.size
-        nodes, fences, starts, slots, count, buckets, _ = BLOCK.unpack_from(buffer, at)
+        nodes, fences, starts, slots, count, buckets, _, deepest = BLOCK.unpack_from(buffer, at)
         self.count: int = count
         self.buckets: int = buckets
+        self.deepest: int = deepest  # labels of the longest name
         self.nodes: int = segment + nodes
         self.fences = view[segment + fences : segment + fences + -(-count // FENCE) * 4].cast("I")
         self.starts = view[segment + starts : segment + starts + 4 * (buckets + 1)].cast("I")

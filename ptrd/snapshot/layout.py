@@ -27,7 +27,7 @@ from typing import Final
 
 from ptrd import PtrdError
 
-VERSION: Final = 5
+VERSION: Final = 6
 MAGIC: Final = b"ptrdimg\n"
 SEGMENT_MAGIC: Final = b"ptrdseg\n"
 
@@ -39,8 +39,9 @@ CHECKED: Final = HEADER.size - 8
 SEGMENT: Final = Struct("<QQI4x")
 # magic, number of zones, outline offset, outline length; behind it the zone blocks' entries
 SEGMENT_HEADER: Final = Struct("<8sIIQ")
-# nodes offset, fences offset, starts offset, slots offset (from the start of the segment), nodes, buckets, flags
-BLOCK: Final = Struct("<QQQQIII4x")
+# nodes offset, fences offset, starts offset, slots offset (from the start of the segment), nodes, buckets, flags;
+# labels of the longest name
+BLOCK: Final = Struct("<QQQQIIII")
 
 # flags, length of the relative name, length of the key (0: none), line in the zone file, RRsets; of the first RRset:
 # type, records, bytes (an RRset is of less than 64 KB, as the rules for records say)

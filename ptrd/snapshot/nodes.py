@@ -48,12 +48,16 @@ _LENGTHS: Final = tuple(size.to_bytes(2, "big") for size in range(256))
 
 
 class Nodes(NamedTuple):
-    """What was written: positions in canonical order, CRC-32 of the names; flags and digest of the zone."""
+    """What was written: positions in canonical order, CRC-32 of the names; flags and digest of the zone.
+
+    `deepest` is how many labels the longest name has.
+    """
 
     order: array[int]
     hashes: array[int]
     flags: int
     digest: bytes
+    deepest: int
 
 
 class _Batch(NamedTuple):
@@ -67,10 +71,12 @@ class _Batch(NamedTuple):
 def write_nodes(zone: Zone, rrsets: dict[bytes, Types], out: bytearray) -> Nodes:
     """Append the nodes of a zone to `out`: those of its records and of `rrsets`, which are by relative name."""
     writer = _Writer(zone, out)
+    deepest = max([len(labels_of(relative + ROOT)) for relative in rrsets], default=0)
     others = sorted([(sort_key(relative + b"\0"), relative) for relative in rrsets])
     at = 0
     for batch in _batches(zone):
         first, last = batch.keys[0], batch.keys[-1]
+        deepest = max(deepest, len(labels_of(batch.names[0] + ROOT)))  # those of a batch have equally many
         while at < len(others) and others[at][0] < first:
             writer.add(*others[at], rrsets[others[at][1]])
             at += 1
@@ -86,7 +92,7 @@ def write_nodes(zone: Zone, rrsets: dict[bytes, Types], out: bytearray) -> Nodes
             writer.add(*mixed[key])
     for key, name in others[at:]:
         writer.add(key, name, rrsets[name])
-    return Nodes(writer.order, writer.hashes, writer.flags, writer.digest.digest())
+    return Nodes(writer.order, writer.hashes, writer.flags, writer.digest.digest(), deepest)
 
 
 class _Writer:

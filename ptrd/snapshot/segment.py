@@ -54,7 +54,7 @@ def compile_segment(path: str, zones: list[Zone], *, received: bool = False) -> 
         flags = nodes.flags | (ZONE_ACCESS if zone.access else 0)
         flags |= ZONE_ABSENT if zone.primaries and not zone.rrsets else 0
         count = len(nodes.order)
-        BLOCK.pack_into(out, SEGMENT_HEADER.size + number * BLOCK.size, *offsets, count, count, flags)
+        BLOCK.pack_into(out, SEGMENT_HEADER.size + number * BLOCK.size, *offsets, count, count, flags, nodes.deepest)
         outlines.append(_outline(zone, nodes.digest))
     outline = json.dumps(
         {"path": path, "zones": outlines, "stubs": stubs, "stub": behind}, separators=(",", ":")

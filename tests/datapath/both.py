@@ -15,7 +15,7 @@ from ptrd.engine.limiter import WORDS
 from ptrd.engine.responder import SOURCES, Options, Service, respond
 from tests.peers.process import unable
 
-COMMAND = "pip install -e ."
+COMMAND = "apt-get install gcc libc6-dev python3-dev; pip install -e ."
 SECRET = bytes(range(16))
 NOW = 1_700_000_000.0
 

@@ -38,7 +38,7 @@ ADDRESSES = (
 
 
 def names_of(snapshot, dice, most=400):
-    """List names that exist: nodes, managed records, ends of ranges and addresses within and beside them."""
+    """List names that exist: nodes, managed records, addresses in and beside ranges, and their default names."""
     found = []
     for zone in snapshot.zones:
         found += [relative + zone.origin for relative, _ in snapshot.walk(zone)]
@@ -49,6 +49,8 @@ def names_of(snapshot, dice, most=400):
         for pick in (0, 1, -1, size - 1, size, dice.randrange(size), dice.randrange(size)):
             address = (first + pick) % (1 << bits)
             found.append(owner_of(snapshot.zones[span.zone], span.prefix.version, address))
+            if span.prefix.number <= address <= span.prefix.last:
+                found.append(span.render(address).lower())
     return found if len(found) <= most else dice.sample(found, most)
 
 

@@ -109,7 +109,7 @@ def offsets_of(form):
         (r"zone->address, entry \+ (\d+)", layout.ZONE, {6}),
         (r"little64\(found \+ (\d+)\)", layout.SEGMENT, {1}),
         (r"little64\(block \+ (\d+)\)", layout.BLOCK, {1, 2, 3}),
-        (r"little32\(block \+ (\d+)\)", layout.BLOCK, {4, 5, 6}),
+        (r"little32\(block \+ (\d+)\)", layout.BLOCK, {4, 5, 6, 7}),
         (r"little16\(node\.at \+ (\d+)\)", layout.NODE, {2, 4, 5, 6, 7}),
         (r"little16\(head \+ (\d+)\)", layout.RRSET, {1}),
         (r"little32\(head \+ (\d+)\)", layout.RRSET, {2}),
