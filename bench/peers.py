@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ptrd import __version__
-from ptrd.config import KEYS
+from ptrd.datapath.reader import MISSING
 from tests.peers.bind import BindServer
 from tests.peers.knot import KnotServer
 from tests.peers.nsd import NsdServer
@@ -32,8 +32,7 @@ Variant = Literal["plain", "cookies", "made", "limited", "updates"]
 Server = Peer | PtrdServer
 
 SECRET = "00112233445566778899aabbccddeeff"  # noqa: S105 - of cookies on loopback
-DATA_PATH = "data_path"  # of ptrd.yaml: what answers ordinary queries
-PTRD_PLAIN = f"{DATA_PATH}: python\n"
+PTRD_PLAIN = "data_path: python\n"
 LIMIT = 10_000_000  # answers a second, which nobody reaches
 BIND_LIMIT = 1000  # BIND's largest; for one name and client prefix, so nobody reaches it here either
 PTRD_LIMITS = "rrl: {exempt: [], records: 60000, made: 60000, denied: 60000}\n"
@@ -80,7 +79,7 @@ BYTES_A_RECORD = {"ptrd": 250, "ptrd-python": 250, "nsd": 700, "knot": 450, "bin
 
 def has_compiled() -> bool:
     """Tell whether this ptrd has a compiled data path, which can be switched off."""
-    return DATA_PATH in KEYS and any((PROJECT / "ptrd" / "datapath").glob("_compiled*.so"))
+    return not MISSING
 
 
 def installed(server: str) -> bool:

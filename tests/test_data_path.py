@@ -1,14 +1,17 @@
 """Which data path answers: chosen in the configuration, told by `ptrd status`, and the same to whoever asks."""
 
+import asyncio
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from ptrd.datapath.reader import MISSING
 from ptrd.serve.interpreter import explain_data_path
 from ptrd.serve.options import ServeError
+from ptrd.serve.worker import Worker
 from tests.peers.asking import UdpClient, make_query
 from tests.talking import ORIGIN, PTR, fetch, status_of, up, zone
 
@@ -86,3 +89,20 @@ def test_without_it_everything_is_imported():
     assert done.stdout.startswith("it is not built (")
     code = missing + "import ptrd.serve.worker, ptrd.daemon.run"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_one_that_fails_is_done_without():
+    """When the compiled data path cannot read an image, the worker goes on in plain Python, and says so."""
+
+    def make_compiled(*_):
+        raise TypeError("built for another version")
+
+    async def run():
+        worker = Worker(None, None, None, make_compiled)
+        said = []
+        worker._channel, worker._service = SimpleNamespace(send=said.append), None
+        assert worker._compile(None, memoryview(b"")) is None
+        assert said == [{"type": "ready", "compiled": False}]
+        assert worker._make_compiled is None
+
+    asyncio.run(run())

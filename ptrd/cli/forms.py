@@ -92,8 +92,9 @@ def write_hosts(listing: Listing, stream: TextIO, left_out: LeftOut) -> None:
     """Write a hosts file: a line for each name of an address; of a zone of names, for each address of a name."""
     left_out("TTLs, which a hosts file does not have")
     for version, number, _, names in _addresses(listing, left_out, forward=listing.zone.prefix is None):
-        for name in _hosts(version, number, names, left_out):
-            stream.write(f"{format_address(version, number)} {name}\n")
+        stream.writelines(
+            f"{format_address(version, number)} {name}\n" for name in _hosts(version, number, names, left_out)
+        )
 
 
 def _hosts(version: int, number: int, names: list[str], left_out: LeftOut) -> list[str]:

@@ -241,7 +241,7 @@ class Link:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for _, future in self._waiting:
+        for *_, future in (*self._waiting, *self._queue):
             future.cancel()
         self._thread.shutdown(wait=True)
         self._readers.shutdown(wait=True)

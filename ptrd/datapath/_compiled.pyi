@@ -5,6 +5,7 @@ from ptrd.snapshot.view import Snapshot
 from ptrd.snapshot.zone import ServedZone
 
 IMAGE_VERSION: Final[int]
+INTERFACE: Final[int]
 
 class Reader:
     def __init__(

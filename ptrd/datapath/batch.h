@@ -9,9 +9,8 @@
 
 #include "ordinary.h"
 
-/* Datagrams a call; calls a wake-up, when at least BUSY came with the last, so that TCP and the supervisor get their
- * turn; and errors that have a counter. */
-enum { BATCH = 64, MAX_ROUNDS = 4, BUSY = 8, MAX_ERRNO = 256 };
+/* Datagrams a call, and a wake-up, so that TCP and the supervisor get their turn; and errors that have a counter. */
+enum { BATCH = 64, MAX_HANDLED = 256, MAX_ERRNO = 256 };
 
 /* Where to count, in u64 from the start of the counters (ptrd/metrics/blocks.py). `queries` are by `qtypes`, which has
  * 65,536 entries, `drops` by errno; `ranges` is the last counter of ranges, for those beyond. */

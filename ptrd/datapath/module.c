@@ -422,7 +422,7 @@ static PyObject *UdpSocket_answer(UdpSocket *self, PyObject *const *arguments, P
     unsigned handled = 0;
     Py_INCREF(reader);
     self->busy = reader->busy = true;
-    for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+    while (handled < MAX_HANDLED) { /* a wake-up costs more than a call that finds nothing */
         int received;
         Py_BEGIN_ALLOW_THREADS
         received = receive(self->batch);
@@ -434,7 +434,7 @@ static PyObject *UdpSocket_answer(UdpSocket *self, PyObject *const *arguments, P
         send_batch(self->batch, reader->ranges.buf, (size_t)reader->ranges.len / 8);
         Py_END_ALLOW_THREADS
         handled += (unsigned)received;
-        if (received < BUSY || waiting(self->batch))
+        if (waiting(self->batch))
             break;
     }
     self->busy = reader->busy = false;
@@ -529,7 +529,8 @@ static int add_contents(PyObject *module) {
     PyObject *udp = PyType_FromModuleAndSpec(module, &UdpSocket_spec, NULL);
     int failed = !Reader_type || !udp || PyModule_AddType(module, Reader_type) < 0 ||
                  PyModule_AddType(module, (PyTypeObject *)udp) < 0 ||
-                 PyModule_AddIntConstant(module, "IMAGE_VERSION", IMAGE_VERSION) < 0;
+                 PyModule_AddIntConstant(module, "IMAGE_VERSION", IMAGE_VERSION) < 0 ||
+                 PyModule_AddIntConstant(module, "INTERFACE", 1) < 0; /* as ptrd/datapath/reader.py has it */
     Py_XDECREF(udp);
     return failed ? -1 : 0;
 }

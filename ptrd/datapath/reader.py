@@ -6,13 +6,15 @@ once for each part of the address space that its rules tell apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from ptrd.engine.limiter import DENIED, MADE, RECORDS
 from ptrd.records.access import ALLOW
-from ptrd.records.values import format_address
 from ptrd.snapshot.layout import VERSION
 from ptrd.wire.reverse import BITS
+
+INTERFACE: Final = 1  # of what is compiled; module.c has the same, and both change together
 
 try:
     from ptrd.datapath import _compiled
@@ -20,7 +22,9 @@ except ImportError as error:
     _compiled = None  # type: ignore[assignment]
     MISSING = f"it is not built ({error})"
 else:
-    MISSING = "" if _compiled.IMAGE_VERSION == VERSION else "it was built for another version of ptrd; install anew"
+    MISSING = ""
+    if (_compiled.IMAGE_VERSION, _compiled.INTERFACE) != (VERSION, INTERFACE):
+        MISSING = "it was built for another version of ptrd; install anew"
 
 if TYPE_CHECKING:
     from ptrd.engine.service import Service
@@ -56,6 +60,7 @@ def make_reader(snapshot: Snapshot, service: Service, ranges: memoryview | None 
     )
 
 
+@lru_cache(maxsize=2)  # it depends on the options alone, and an image must not wait for long lists
 def standings(service: Service, version: int) -> tuple[bytes, bytes]:
     """Give where the standing of clients changes: addresses in order, 16 bytes each, and a standing for each.
 
@@ -69,8 +74,8 @@ def standings(service: Service, version: int) -> tuple[bytes, bytes]:
     addresses = sorted(starts - {1 << bits})
     kept: list[tuple[int, int]] = []
     for address in addresses:
-        client = service.judge(format_address(version, address))
-        standing = RESERVED if client.verdict != ALLOW else COUNTED if client.prefix else EXEMPT
+        verdict, exempt = service.judge.standing(version, address)
+        standing = RESERVED if verdict != ALLOW else EXEMPT if exempt else COUNTED
         if not kept or kept[-1][1] != standing:
             kept.append((address, standing))
     return (

@@ -41,12 +41,17 @@ class Judge:
         """Give what there is to know of a host."""
         plain = client_of(host)
         version, number, address, *_ = plain
-        exempt = not self._limits or (self._exempt is not None and self._exempt.decide(version, number) == ALLOW)
+        verdict, exempt = self.standing(version, number)
         return plain._replace(
             prefix=b"" if exempt else address[: _PREFIX_BYTES[version]],
-            verdict=self._access.decide(version, number),
+            verdict=verdict,
             told=self._told.decide(version, number) == ALLOW,
         )
+
+    def standing(self, version: int, number: int) -> tuple[int, bool]:
+        """Give the verdict on an address, and whether it has no limits."""
+        exempt = not self._limits or (self._exempt is not None and self._exempt.decide(version, number) == ALLOW)
+        return self._access.decide(version, number), exempt
 
 
 def client_of(host: str) -> Client:

@@ -29,13 +29,13 @@ class Service:
         self.limiter = Limiter(options, table, secret)
         self._notified: set[bytes] = set()
         self.keys = make_keyring(options.keys)
-        self.judge: Final = Judge(options, limits=table is not None).judge
+        self.judge: Final = Judge(options, limits=table is not None)
 
     def learn(self, host: str) -> Client:
         """Work out what is known of the host of a socket address, and remember it."""
         if len(self.known) >= REMEMBERED:
             self.known.clear()
-        client = self.known[host] = self.judge(host)
+        client = self.known[host] = self.judge.judge(host)
         return client
 
     def note_notified(self, origin: bytes) -> None:

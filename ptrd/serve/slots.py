@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ptrd.serve.options import ServeOptions
 
 
-_CHANGES: Final = 32  # that one message carries: a worker takes a message, and then answers what has come meanwhile
+_CHANGES: Final = 128  # that one message carries: a worker takes a message, and then answers what has come meanwhile
 
 
 def split_entry(entry: Entry) -> list[Entry]:

@@ -14,7 +14,8 @@ From the supervisor (`sequence` counts these messages, each is acknowledged by i
     probe      sequence
     stop       seconds
 To the supervisor:
-    ready      the interpreter runs and the sockets are here; compiled (whether the compiled data path answers)
+    ready      the interpreter runs and the sockets are here; compiled (whether the compiled data path answers). Once
+               more when that path fails
     coming     what was sent is being worked off, and there is more of it
     done       sequence, ok
     notified   zones (their names in hex): a primary says that they have changed
@@ -50,13 +51,14 @@ from ptrd.serve.live import Live
 from ptrd.serve.options import PYTHON, ServeOptions, read_options
 from ptrd.serve.tcp import Connections
 from ptrd.serve.tls import TlsConnection, make_context
-from ptrd.serve.udp import BATCH, make_compiled_reader, make_reader
+from ptrd.serve.udp import make_compiled_reader, make_reader
 from ptrd.snapshot.image import open_image
 from ptrd.snapshot.steps import load_histories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from ptrd.datapath._compiled import Reader
     from ptrd.serve.channel import Message
     from ptrd.serve.live import MakeReader, MakeService, Respond
 
@@ -173,12 +175,23 @@ class Worker:
                 known = memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
                 snapshot.remember(*load_histories(known, verify=False))
             ranges = map_ranges(descriptors[1], self._slot)
-            compiled = None if self._make_compiled is None else self._make_compiled(snapshot, self._service, ranges)
-            self._next = Live(snapshot, self._service, ranges, compiled)
+            self._next = Live(snapshot, self._service, ranges, self._compile(snapshot, ranges))
         except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot goes on being served
             self._refuse(message, error)
             return
         self._go_live(message)
+
+    def _compile(self, snapshot: Any, ranges: memoryview) -> Reader | None:  # noqa: ANN401 - the engine's own
+        """Make what the compiled data path reads; when that fails, it is said, and everything takes the other way."""
+        if self._make_compiled is None:
+            return None
+        try:
+            return self._make_compiled(snapshot, self._service, ranges)
+        except Exception:  # noqa: BLE001 - whatever it is, plain Python answers
+            _log.exception("the compiled data path cannot be used; install ptrd anew")
+            self._make_compiled = None
+            self._channel.send({"type": "ready", "compiled": False})
+            return None
 
     def _take_changes(self, message: Message, _: list[int]) -> None:
         behind = self._later > 0  # an image that is not live yet; refused when there is none
@@ -267,7 +280,7 @@ class Worker:
         if self._reading:
             for sock, read in self._readers:
                 self._loop.remove_reader(sock.fileno())
-                while read() >= BATCH and self._loop.time() < deadline:
+                while read() and self._loop.time() < deadline:
                     pass
             await self._connections.drain(deadline)
         self._end(0)

@@ -209,7 +209,7 @@ def test_standings_are_the_judge_s(access, exempt, dice):
                 end = number + (1 << bits - length)
                 asked |= {number, max(number - 1, 0), end - 1, end % (1 << bits)}
         for number in asked:
-            client = service.judge(host_of(number.to_bytes(size, "big")))
+            client = service.judge.judge(host_of(number.to_bytes(size, "big")))
             expected = RESERVED if client.verdict != ALLOW else COUNTED if client.prefix else EXEMPT
             assert values[max(at for at, first in enumerate(firsts) if first <= number)] == expected
 
