@@ -8,6 +8,7 @@ revisions and zones' serials come from; a publication of zone files takes its re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -152,12 +153,11 @@ class Link:
 
     async def wait_live(self, revision: int, seconds: float) -> bool:
         """Wait until a revision is live, for so many seconds; tells whether it is."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._until_live(revision)
-        except TimeoutError:
-            return False
-        return True
+                return True
+        return False
 
     def placement(self, address: Address) -> str | None:
         """Say why a record for an address would not be answered; None when it would be."""
@@ -241,7 +241,8 @@ class Link:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for *_, future in (*self._waiting, *self._queue):
+        futures: list[asyncio.Future[Any]] = [*[one for _, one in self._waiting], *[one[-1] for one in self._queue]]
+        for future in futures:
             future.cancel()
         self._thread.shutdown(wait=True)
         self._readers.shutdown(wait=True)

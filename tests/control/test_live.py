@@ -172,20 +172,6 @@ def test_a_stream_of_changes_is_told_in_batches(tmp_path):
     run(tmp_path, test)
 
 
-def test_who_waits_for_the_next_flush_is_told_at_the_end(tmp_path):
-    """A change that waits for its turn when the link is closed does not wait for ever."""
-
-    async def test(link, _workers, _):
-        await change(link, 20, "a.example.net.")
-        waiting = [asyncio.create_task(change(link, octet, "b.example.net.")) for octet in (21, 22)]
-        await asyncio.sleep(0)  # they are queued
-        await link.close()
-        done, pending = await asyncio.wait(waiting, timeout=20)
-        assert (len(done), len(pending)) == (2, 0)
-
-    run(tmp_path, test)
-
-
 def test_one_that_fails_takes_no_other_with_it(tmp_path):
     """Of changes that are committed together one that raises changes nothing, and the others are done."""
 
