@@ -59,15 +59,25 @@ def tables(book: Book, records: int | None = None) -> str:
     return "\n".join(table.text() for table in _tables(book, records) if table.rows) + "\n"
 
 
+def _span(numbers: Iterable[float]) -> str:
+    found = sorted(set(numbers))
+    return " to ".join(map(str, dict.fromkeys((found[0], found[-1]))))
+
+
 def markdown(book: Book, plots: str = "") -> str:
     """Write the section's text: the machine, the tables, the plots in this folder."""
     about = book.about
     versions = [f"{NAMES[name]} {number}" for name, number in about["versions"].items() if name != "ptrd-python"]
+    runs = about.get("runs", [about])
+    revisions = ", ".join(dict.fromkeys(run["revision"] or "unknown" for run in runs))
+    rounds = _span(run["options"]["rounds"] for run in runs)
+    loads = _span(run["load"] for run in runs)
     where = (
-        f"Measured on {about['date']} at revision {about['revision'] or 'unknown'}: {about['cores']} cores of "
+        f"Measured on {about['date']} at revision {revisions}, in runs: {len(runs)}. {about['cores']} cores of "
         f"{about['processor']}, {about['memory'] / 2**30:.0f} GiB, {about['system']}, kernel {about['kernel']}, "
-        f"{about['python']}. {', '.join(versions)}. {about['options']['rounds']} rounds of "
-        f"{about['options']['seconds']} s for each server and row; load average before the run: {about['load']}."
+        f"{about['python']}. {', '.join(versions)}. {rounds} rounds of "
+        f"{about['options']['seconds']} s for each server and row; load average before: {loads}. "
+        "The machine is virtual and shared: latencies and losses differ from run to run, ratios less."
     )
     parts = ["\n".join(textwrap.wrap(where, 120)) + "\n"]
     parts += [table.markdown() for table in (*_wide(book), *_tables(book)[1:]) if table.rows]

@@ -72,8 +72,12 @@ class Book:
 
     @classmethod
     def load(cls, *paths: Path) -> Self:
-        """Read runs; of what several hold the last counts, and so do the machine and date of the last."""
+        """Read runs; of what several hold the last counts, and so do the machine and date of the last.
+
+        `about` has all of them as `runs`, and the versions of all servers.
+        """
         book = cls()
+        runs: list[dict[str, Any]] = []
         for path in paths:
             document = json.loads(path.read_text(encoding="utf-8"))
             if document.get("form") != FORM:
@@ -81,7 +85,9 @@ class Book:
             figures = [Figure(**figure) for figure in document["figures"]]
             known = {(it.part, it.what, it.records, it.server) for it in figures}
             kept = [it for it in book.figures if (it.part, it.what, it.records, it.server) not in known]
-            book = cls(document["about"], kept + figures)
+            runs.append(document["about"])
+            versions = {name: number for run in runs for name, number in run["versions"].items()}
+            book = cls(document["about"] | {"versions": versions, "runs": runs}, kept + figures)
         return book
 
 

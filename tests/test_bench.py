@@ -121,7 +121,7 @@ def test_the_run_says_where_and_with_what_it_was_made(run):
     """The machine, the interpreter and each server's version are in the file."""
     about = run[0].about
     assert about["processor"] and about["python"] and about["cores"] >= 1 and about["date"]
-    assert set(about["versions"]) == {"ptrd", *filter(installed, PEERS)} and all(about["versions"].values())
+    assert set(about["versions"]) == {*ours(), *filter(installed, PEERS)} and all(about["versions"].values())
 
 
 def test_tables_and_page_hold_the_numbers(run, tmp_path):
