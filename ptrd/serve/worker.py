@@ -67,7 +67,7 @@ _SPARE_FILES: Final = 512  # that are neither, or are connections above the cap 
 _PROBE: Final = pack(">HHHHHH", 0x7074, 0, 1, 0, 0, 0)
 _NEWS: Final = 1.0  # seconds between two looks
 _BIT: Final = 1 << 22  # bytes of an image
-_SIGN_OF_LIFE: Final = 64  # messages of changes, after which an image that waits for more of them says so
+_SIGN_OF_LIFE: Final = 16  # messages of changes, after which an image that waits for more of them says so
 _log = logging.getLogger("ptrd.serve.worker")  # it may run as __main__
 
 

@@ -53,7 +53,7 @@ def test_a_worker_with_much_to_do_is_not_silent(monkeypatch):
 
     async def talk(bench):
         await bench.publish(1)
-        managed = Entry(2, changes(*range(1_000_000, 1_000_000 + 15_000)), {})
+        managed = Entry(2, changes(*range(1_000_000, 1_000_000 + 60_000)), {})
         image = os.memfd_create("image")
         os.write(image, b"image2")
         with Load(bench.address) as load:
