@@ -307,11 +307,11 @@ enum outcome answer_ordinary(const struct image *image, const struct choices *ch
             return HANDED_OVER;
         owner += query.name.size - (unsigned)zone->origin.size;
     }
-    size_t limit_ = query.udp_size > MIN_UDP ? query.udp_size : MIN_UDP;
-    if (limit_ > choices->udp_size)
-        limit_ = choices->udp_size;
+    size_t most = query.udp_size > MIN_UDP ? query.udp_size : MIN_UDP;
+    if (most > choices->udp_size)
+        most = choices->udp_size;
     size_t size = query.end + records.size + opt_size;
-    if (size > limit_ || size > REPLY_ROOM || records.size < 12)
+    if (size > most || size > REPLY_ROOM || records.size < 12)
         return HANDED_OVER;
 
     *reply = (struct reply){size, said.source, (int)query.qtype, said.range};

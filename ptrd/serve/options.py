@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ptrd import PtrdError
 
-AUTO, COMPILED, PYTHON = DATA_PATHS = ("auto", "compiled", "python")  # what answers ordinary queries over UDP
+AUTO, COMPILED, PYTHON = "auto", "compiled", "python"  # what answers ordinary queries over UDP
 _T = TypeVar("_T")
 
 
