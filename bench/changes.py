@@ -25,7 +25,7 @@ from tests.peers.asking import make_query, udp_ask
 
 PTR = 12
 ASKED = 4  # times DNS is asked about each change
-STREAM_WRITERS = 4
+STREAM_WRITERS = 16
 
 
 class Writer(threading.Thread):

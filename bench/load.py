@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from bench.meters import cpu_seconds
+from bench.meters import cpu_seconds, stolen_seconds
 from tests.peers.process import find_program
 
 if TYPE_CHECKING:
@@ -78,7 +78,10 @@ def build_paced(folder: Path) -> Path | None:
 
 
 class Paced:
-    """Questions at a fixed rate while the `with` block runs, or for some seconds; `result` is what paced.c printed."""
+    """Questions at a fixed rate while the `with` block runs, or for some seconds.
+
+    `result` is what paced.c printed, and `stolen`, what the machine's host kept from it meanwhile, in milliseconds.
+    """
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class Paced:
         self.seconds = seconds
 
     def __enter__(self) -> Self:
+        self.before = stolen_seconds()
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         return self
 
@@ -109,10 +113,10 @@ class Paced:
         output, errors = self.process.communicate(timeout=self.seconds + 30)
         if self.process.returncode:
             raise BenchError(f"paced: {errors}")
-        self.result = json.loads(output)
+        self.result = json.loads(output) | {"stolen": round((stolen_seconds() - self.before) * 1000)}
         return self.result
 
     def run(self) -> dict[str, Any]:
         """Ask for all the seconds; give the result."""
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.__enter__()
         return self.wait()

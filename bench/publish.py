@@ -26,7 +26,7 @@ import dns.update
 
 from bench.changes import Stream, put
 from bench.load import BenchError, Paced, saturate
-from bench.meters import cpu_seconds
+from bench.meters import cpu_seconds, run_seconds
 from bench.peers import PTRD_PLAIN, RELOADERS, UPDATERS, make
 from bench.questions import write_questions
 from bench.results import say
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 PTR = 12
 CHUNK = 500  # changes in a dynamic update
+PAUSE = 0.002  # seconds between two looks whether a change is there
+LOADED_PAUSE = 0.02  # the same beside a load, which has the core to itself so
 MANAGED = "10.0.0.0/16"  # given to the project whose changes are measured
 
 
@@ -71,11 +73,12 @@ def measure_reloads(run: Run, world: World) -> None:
                 elif run.paced is not None:
                     rate = min(run.options.reload_rate, spent.rate * 0.7)
                     longest, cpu = run.options.patience + 10, run.options.load_cpu
+                    quiet = Paced(run.paced, process, questions, rate, run.options.latency_seconds, cpu).run()
                     with Paced(run.paced, process, questions, rate, longest, cpu) as paced:
                         time.sleep(run.options.quiet_seconds)
-                        seconds = _reload(run, server, process, world, serial, changed)
+                        seconds = _reload(run, server, process, world, serial, changed, pause=LOADED_PAUSE)
                         time.sleep(run.options.quiet_seconds)
-                    took = {"took": seconds, "rate": rate}
+                    took = {"took": seconds, "rate": rate, "quiet_p99": quiet["p99"]}
                     run.book.add("reload", what, world.records, server, 0, **paced.result, **took)
 
 
@@ -86,7 +89,9 @@ def _questions(run: Run, world: World) -> Path:
     return path
 
 
-def _reload(run: Run, server: str, process: Server, world: World, serial: int, changed: int) -> float:
+def _reload(
+    run: Run, server: str, process: Server, world: World, serial: int, changed: int, *, pause: float = PAUSE
+) -> float:
     """Have a server read its zone files again; give the seconds until DNS gives the last of the changed names."""
     began = time.perf_counter()
     if server == "pdns":
@@ -96,12 +101,12 @@ def _reload(run: Run, server: str, process: Server, world: World, serial: int, c
     elif process.child is not None:
         os.kill(process.child.process.pid, signal.SIGHUP)
     owner = f"{owner_of(world.version, changed - 1)}.{world.origin}"
-    await_name(process, owner, name_of(changed - 1, serial), run.options.patience)
+    await_name(process, owner, name_of(changed - 1, serial), run.options.patience, pause=pause)
     return time.perf_counter() - began
 
 
-def await_name(process: Server, owner: str, name: str, seconds: float) -> None:
-    """Wait until DNS gives a name for an owner. Raises BenchError when it takes too long."""
+def await_name(process: Server, owner: str, name: str, seconds: float, *, pause: float = PAUSE) -> None:
+    """Wait until DNS gives a name for an owner, asking so often. Raises BenchError when it takes too long."""
     ends = time.monotonic() + seconds
     query = make_query(owner, PTR)
     wanted = dns.name.from_text(name).to_wire()
@@ -109,7 +114,7 @@ def await_name(process: Server, owner: str, name: str, seconds: float) -> None:
         reply = read_reply(query, udp_ask(process.address, process.port, query, seconds=1.0))
         if not isinstance(reply, str) and any(rdata == wanted for *_, rdata in reply.answer):
             return
-        time.sleep(0.002)
+        time.sleep(pause)
     raise BenchError(f"{owner} is not {name} after {seconds} s:\n{process.said()}")
 
 
@@ -173,10 +178,19 @@ def _place(pids: list[int], workers: list[int], server_cpu: int, load_cpu: int) 
 
 
 def _beside(run: Run, world: World, server: str, process: ApiServer, workers: list[int]) -> None:
-    """Ask at a fixed rate without and with a stream of changes; what the workers spend on a question in either case."""
+    """Measure what a stream of changes takes of a worker's core, and ask at a fixed rate without and with one.
+
+    Without questions each change is a wake-up of its own, so what a worker spends then is the most that they take.
+    """
     options, paced = run.options, run.paced
     if paced is None:
         return
+    stream = Stream(process, options.change_rate, options.latency_seconds)
+    ran = run_seconds(workers)
+    stream.start()
+    done = stream.finish()
+    busy = (run_seconds(workers) - ran) / options.latency_seconds / len(workers)
+    run.book.add("beside", "alone", world.records, server, 0, busy=busy, changes=done)
     questions = _questions(run, world)
     rate = min(20_000.0, saturate(process, questions, options.seconds, options.load_cpu).rate / 2)
     for turn in range(options.latency_rounds):
