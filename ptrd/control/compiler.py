@@ -20,6 +20,7 @@ from ptrd import PtrdError
 from ptrd.control.contents import received_segment
 from ptrd.control.differences import find_differing
 from ptrd.control.jobs import Report, dump_line, load_job
+from ptrd.control.priority import give_way
 from ptrd.records.catalog import catalog_zone, load_catalog
 from ptrd.records.model import Place, Problem
 from ptrd.records.rules import RECORDS_LIMIT
@@ -209,10 +210,7 @@ def main() -> None:
     """Read one job from standard input, carry it out, write its report to standard output."""
     job = load_job(sys.stdin.buffer.readline())
     threading.Thread(target=_end_when_unwanted, daemon=True).start()
-    with contextlib.suppress(OSError):  # a sandbox may forbid it
-        os.nice(10)  # answers go first: on a core that is busy with them this gets a tenth
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # and never interrupts one
+    give_way()
     gc.disable()  # millions of tuples, none of them garbage
     report = run_job(job)
     report.problems.sort(key=lambda problem: problem.warning)  # so that it is not errors that are left out
