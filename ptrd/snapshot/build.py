@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
-from zlib import crc32
 
 from ptrd.records.model import Prefix, Problem
+from ptrd.snapshot.checksum import crc32
 from ptrd.snapshot.crosscheck import duplicates, forward_problems, hidden_records, unknown_keys
 from ptrd.snapshot.layout import (
     CHECKED,

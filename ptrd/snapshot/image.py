@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import Any, NamedTuple
-from zlib import crc32
 
+from ptrd.snapshot.checksum import crc32
 from ptrd.snapshot.layout import CHECKED, HEADER, INDEX, MAGIC, SEGMENT, VERSION, ImageError
 from ptrd.snapshot.view import Snapshot
 
