@@ -91,18 +91,38 @@ def test_without_it_everything_is_imported():
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
+def worker_with(make_compiled):
+    """Make a worker without a supervisor; give it and the messages that it sends."""
+    worker = Worker(None, None, None, make_compiled)
+    said = []
+    worker._channel = SimpleNamespace(send=said.append)
+    worker._service = SimpleNamespace(take_notified=list, take_news=lambda _: [])
+    worker._live.service = worker._service
+    return worker, said
+
+
 def test_one_that_fails_is_done_without():
-    """When the compiled data path cannot read an image, the worker goes on in plain Python, and says so."""
+    """When the compiled data path cannot read an image, the worker goes on in plain Python for good."""
 
     def make_compiled(*_):
         raise TypeError("built for another version")
 
     async def run():
-        worker = Worker(None, None, None, make_compiled)
-        said = []
-        worker._channel, worker._service = SimpleNamespace(send=said.append), None
+        worker, _ = worker_with(make_compiled)
         assert worker._compile(None, memoryview(b"")) is None
-        assert said == [{"type": "ready", "compiled": False}]
         assert worker._make_compiled is None
+
+    asyncio.run(run())
+
+
+def test_the_supervisor_knows_which_one_answers():
+    """A data path that fails while it answers is told, and so is the next one that does not."""
+
+    async def run():
+        worker, said = worker_with(None)
+        for reader in (object(), object(), None, None, object()):
+            worker._live.reader = reader
+            worker._tell_news()
+        assert [message["compiled"] for message in said] == [True, False, True]
 
     asyncio.run(run())

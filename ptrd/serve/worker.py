@@ -96,6 +96,7 @@ class Worker:
         self._next: Live | None = None  # opened, and waits for `later` changes
         self._later = 0
         self._reading = False
+        self._compiled = False  # as the supervisor knows it
         self._sockets: list[socket.socket] = []
         self._secure: list[socket.socket] = []
         self._readers: list[tuple[socket.socket, Callable[[], int]]] = []
@@ -164,7 +165,7 @@ class Worker:
         confine_worker(most + len(descriptors) + _SPARE_FILES)
         gc.collect()
         gc.freeze()  # what is here by now stays, so nobody waits while the garbage collector walks over it
-        self._channel.send({"type": "ready", "compiled": self._make_compiled is not None})
+        self._say_ready(compiled=self._make_compiled is not None)
 
     def _take_image(self, message: Message, descriptors: list[int]) -> None:
         self._next, self._later = None, message["later"]
@@ -190,8 +191,12 @@ class Worker:
         except Exception:  # noqa: BLE001 - whatever it is, plain Python answers
             _log.exception("the compiled data path cannot be used; install ptrd anew")
             self._make_compiled = None
-            self._channel.send({"type": "ready", "compiled": False})
             return None
+
+    def _say_ready(self, *, compiled: bool) -> None:
+        """Tell the supervisor which data path answers."""
+        self._compiled = compiled
+        self._channel.send({"type": "ready", "compiled": compiled})
 
     def _take_changes(self, message: Message, _: list[int]) -> None:
         behind = self._later > 0  # an image that is not live yet; refused when there is none
@@ -246,8 +251,10 @@ class Worker:
             self._loop.call_soon(gc.collect)  # when this call has ended: a snapshot refers to itself
 
     def _tell_news(self) -> None:
-        """Log what the engine has to say, from now on."""
+        """Tell what has come up since, from now on: NOTIFY, what the engine has to say, another data path."""
         self._loop.call_later(_NEWS, self._tell_news)
+        if self._compiled != (self._live.reader is not None):
+            self._say_ready(compiled=self._live.reader is not None)
         notified = self._live.service.take_notified()
         if notified:
             self._channel.send({"type": "notified", "zones": [origin.hex() for origin in notified]})
