@@ -1,4 +1,4 @@
-"""BIND in front of generated zones: one thread, no checks of the zones' good sense, no control channel.
+"""BIND: what its configuration begins with, in front of generated zones, and as a resolver. One thread, no control.
 
 A distribution whose AppArmor profile keeps named out of /tmp needs that profile in complain mode.
 """
@@ -8,11 +8,34 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tests.peers.asking import make_query, udp_ask
-from tests.peers.process import Peer
+from tests.peers.process import Peer, settle
+
+
+def write_named_conf(peer: Peer, sections: str, options: str = "") -> list[str]:
+    """Write named.conf: nothing but one address and the peer's folder; give the program's arguments.
+
+    `options` are of the section `options`, and `sections` come behind it.
+    """
+    usual = f"""\
+  directory "{peer.folder}";
+  listen-on port {peer.port} {{ {peer.address}; }};
+  listen-on-v6 {{ none; }};
+  pid-file none;
+  lock-file none;
+  session-keyfile none;
+  recursion no;
+  dnssec-validation no;
+  empty-zones-enable no;
+"""
+    config = peer.folder / "named.conf"
+    config.write_text(
+        f"options {{\n{peer.settled(settle(usual, options))}\n}};\ncontrols {{ }};\n{sections}", encoding="ascii"
+    )
+    return ["-g", "-n", "1", "-c", str(config)]
 
 
 class BindServer(Peer):
-    """named; rate limiting is off by default."""
+    """named, which does not check whether zones make sense; rate limiting is off by default."""
 
     program: ClassVar[str] = "named"
     package: ClassVar[str] = "bind9"
@@ -24,28 +47,19 @@ class BindServer(Peer):
             f'zone "{origin}" {{ type primary; file "{path}"; {self.zone_settings} }};\n'
             for origin, path in self.zone_files().items()
         )
-        options = f"""\
-  directory "{self.folder}";
-  listen-on port {self.port} {{ {self.address}; }};
-  listen-on-v6 {{ none; }};
-  pid-file none;
-  lock-file none;
-  session-keyfile none;
+        options = """\
   server-id "peer";
   version none;
-  recursion no;
   notify no;
-  dnssec-validation no;
-  empty-zones-enable no;
   minimal-responses yes;
   minimal-any no;
   answer-cookie no;
-  allow-query {{ any; }};
-  allow-transfer {{ any; }};
+  allow-query { any; };
+  allow-transfer { any; };
   max-udp-size 1232;
   max-records-per-type 0;
   tcp-idle-timeout 600;
-  rrset-order {{ order none; }};
+  rrset-order { order none; };
   check-names primary ignore;
   check-dup-records ignore;
   check-integrity no;
@@ -57,17 +71,7 @@ class BindServer(Peer):
   check-wildcard no;
   masterfile-format text;
 """
-        config = self.folder / "named.conf"
-        config.write_text(
-            f"""\
-options {{
-{self.settled(options)}
-}};
-controls {{ }};
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-g", "-n", "1", "-c", str(config)]
+        return write_named_conf(self, zones, options)
 
 
 class BindResolver(Peer):
@@ -89,26 +93,11 @@ class BindResolver(Peer):
 
     def configure(self) -> list[str]:
         """Write named.conf."""
-        config = self.folder / "named.conf"
-        config.write_text(
-            f"""\
-options {{
-  directory "{self.folder}";
-  listen-on port {self.port} {{ {self.address}; }};
-  listen-on-v6 {{ none; }};
-  pid-file none;
-  lock-file none;
-  session-keyfile none;
+        options = f"""\
   server-id "peer";
   recursion yes;
-  dnssec-validation no;
-  empty-zones-enable no;
   send-cookie {"yes" if self.cookies else "no"};
   forwarders {{ {self.server} port {self.server_port}; }};
   forward only;
-}};
-controls {{ }};
-""",
-            encoding="ascii",
-        )
-        return ["-g", "-n", "1", "-c", str(config)]
+"""
+        return write_named_conf(self, "", options)

@@ -7,12 +7,15 @@ as it answers anything. With `key` it signs what it asks, and wants it of NOTIFY
 from __future__ import annotations
 
 import base64
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.peers.asking import make_query, udp_ask
-from tests.peers.process import Peer, missing
+from tests.peers.bind import write_named_conf
+from tests.peers.knot import write_knot_conf
+from tests.peers.nsd import write_nsd_conf
+from tests.peers.pdns import FORGETFUL, fill_sqlite, use_sqlite, write_pdns_conf
+from tests.peers.process import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,22 +58,7 @@ class KnotConsumer(Consumer):
                 f'  - domain: "{self.catalog}"\n    template: member\n'
                 "    catalog-role: interpret\n    catalog-template: member\n"
             )
-        config = self.folder / "knot.conf"
-        config.write_text(
-            f"""\
-server:
-  rundir: "{self.folder}"
-  listen: {self.address}@{self.port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-log:
-  - target: stderr
-    any: info
-database:
-  storage: "{self.folder}"
-control:
-  listen: "{self.folder}/knot.sock"
+        sections = f"""\
 {key}remote:
   - id: primary
     address: 127.0.0.1@{self.primary}{signed}
@@ -91,10 +79,8 @@ template:
     retry-min-interval: 1
     retry-max-interval: 2
 zone:
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-c", str(config)]
+{zones}"""
+        return write_knot_conf(self, sections)
 
 
 class BindConsumer(Consumer):
@@ -117,29 +103,13 @@ class BindConsumer(Consumer):
             f'zone "{origin}" {{ type secondary; primaries {{ {primaries} }}; }};\n'
             for origin in [*self.origins, *([self.catalog] if self.catalog else [])]
         )
-        config = self.folder / "named.conf"
-        config.write_text(
-            f"""\
-{key}options {{
-  directory "{self.folder}";
-  listen-on port {self.port} {{ {self.address}; }};
-  listen-on-v6 {{ none; }};
-  pid-file none;
-  lock-file none;
-  session-keyfile none;
-  recursion no;
-  dnssec-validation no;
-  empty-zones-enable no;
+        options = f"""\
   notify no;
   max-retry-time 2;
   min-retry-time 1;
   serial-query-rate 1000;
-{catalogs}}};
-controls {{ }};
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-g", "-n", "1", "-c", str(config)]
+{catalogs}"""
+        return write_named_conf(self, key + zones, options)
 
 
 class PowerDnsConsumer(Consumer):
@@ -151,57 +121,13 @@ class PowerDnsConsumer(Consumer):
     def configure(self) -> list[str]:
         """Write pdns.conf and the database."""
         path = self.folder / "pdns.sqlite3"
-        if not SCHEMA.exists():
-            missing(str(SCHEMA), "pdns-backend-sqlite3")
         path.unlink(missing_ok=True)
-        with sqlite3.connect(path) as database:
-            database.executescript(SCHEMA.read_text())
-            kinds = [
-                *((origin, "SLAVE") for origin in self.origins),
-                *([(self.catalog, "CONSUMER")] * bool(self.catalog)),
-            ]
-            for origin, kind in kinds:
-                database.execute(
-                    "INSERT INTO domains (name, type, master) VALUES (?, ?, ?)",
-                    (origin, kind, f"127.0.0.1:{self.primary}"),
-                )
-                if self.key:
-                    database.execute(
-                        "INSERT INTO domainmetadata (domain_id, kind, content) VALUES (last_insert_rowid(), ?, ?)",
-                        ("AXFR-MASTER-TSIG", KEY),
-                    )
-            if self.key:
-                database.execute(
-                    "INSERT INTO tsigkeys (name, algorithm, secret) VALUES (?, 'hmac-sha256', ?)", (KEY, SECRET)
-                )
-        database.close()
-        (self.folder / "pdns.conf").write_text(
-            f"""\
-launch=gsqlite3
-gsqlite3-database={path}
-gsqlite3-dnssec=yes
-gsqlite3-pragma-synchronous=0
-local-address={self.address}
-local-port={self.port}
-socket-dir={self.folder}
-secondary=yes
-xfr-cycle-interval=1
-allow-notify-from=127.0.0.1
-receiver-threads=1
-distributor-threads=1
-cache-ttl=0
-query-cache-ttl=0
-negquery-cache-ttl=0
-zone-cache-refresh-interval=0
-guardian=no
-daemon=no
-disable-syslog=yes
-log-timestamp=no
-write-pid=no
-""",
-            encoding="ascii",
-        )
-        return [f"--config-dir={self.folder}"]
+        zones = [(origin, "SLAVE") for origin in self.origins]
+        if self.catalog:
+            zones.append((self.catalog, "CONSUMER"))
+        fill_sqlite(path, zones, self.primary, (KEY, "hmac-sha256", SECRET) if self.key else None)
+        options = "gsqlite3-dnssec=yes\nsecondary=yes\nxfr-cycle-interval=1\nallow-notify-from=127.0.0.1\n"
+        return write_pdns_conf(self, use_sqlite(path) + options + FORGETFUL)
 
 
 class NsdConsumer(Consumer):
@@ -219,25 +145,9 @@ class NsdConsumer(Consumer):
             f"  allow-notify: 127.0.0.1 {name}\n  max-retry-time: 2\n  min-retry-time: 1\n"
             for origin in self.origins
         )
-        config = self.folder / "nsd.conf"
-        config.write_text(
-            f"""\
-server:
-  ip-address: {self.address}@{self.port}
-  server-count: 1
-  username: ""
-  zonesdir: "{self.folder}"
-  database: ""
-  zonelistfile: "{self.folder}/zone.list"
+        options = f"""\
   xfrdfile: "{self.folder}/xfrd.state"
-  xfrdir: "{self.folder}"
-  pidfile: ""
-  rrl-ratelimit: 0
   xfrd-reload-timeout: 0
   zonefiles-write: 0
-remote-control:
-  control-enable: no
-{key}{zones}""",
-            encoding="ascii",
-        )
-        return ["-d", "-c", str(config)]
+"""
+        return write_nsd_conf(self, key + zones, options)

@@ -1,4 +1,4 @@
-"""Knot DNS in front of generated zones: one UDP and one TCP worker, no journal, no rate limit."""
+"""Knot DNS: what its configuration begins with, and in front of generated zones, without a journal or a rate limit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,36 @@ from tests.peers.process import Peer, settle
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+def write_knot_conf(peer: Peer, sections: str, options: str = "") -> list[str]:
+    """Write knot.conf: one worker for each transport, all files in the peer's folder; give the program's arguments.
+
+    `options` are of the section `server`, and `sections` come behind it.
+    """
+    usual = f"""\
+  rundir: "{peer.folder}"
+  listen: {peer.address}@{peer.port}
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+"""
+    config = peer.folder / "knot.conf"
+    config.write_text(
+        f"""\
+server:
+{peer.settled(usual + options)}
+log:
+  - target: stderr
+    any: info
+database:
+  storage: "{peer.folder}"
+control:
+  listen: "{peer.folder}/knot.sock"
+{sections}""",
+        encoding="ascii",
+    )
+    return ["-c", str(config)]
 
 
 class KnotServer(Peer):
@@ -45,12 +75,7 @@ class KnotServer(Peer):
             + (f"    module: mod-synthrecord/s{names[origin]}\n" if origin in names else "")
             for origin, path in self.zone_files().items()
         )
-        options = f"""\
-  rundir: "{self.folder}"
-  listen: {self.address}@{self.port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
+        options = """\
   udp-max-payload: 1232
   tcp-idle-timeout: 60
   identity: "peer"
@@ -63,25 +88,12 @@ class KnotServer(Peer):
     zonefile-load: whole
     journal-content: none
 """
-        config = self.folder / "knot.conf"
-        config.write_text(
-            f"""\
-server:
-{self.settled(options)}
-log:
-  - target: stderr
-    any: info
-database:
-  storage: "{self.folder}"
-control:
-  listen: "{self.folder}/knot.sock"
+        sections = f"""\
 {self.sections}
 template:
   - id: default
 {settle(template, self.zone_settings)}
 {"mod-synthrecord:" if modules else ""}
 {modules}zone:
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-c", str(config)]
+{zones}"""
+        return write_knot_conf(self, sections, options)

@@ -9,6 +9,10 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, ClassVar
 
+from tests.peers.bind import write_named_conf
+from tests.peers.knot import write_knot_conf
+from tests.peers.nsd import write_nsd_conf
+from tests.peers.pdns import FORGETFUL, use_master_files, write_pdns_conf
 from tests.peers.process import Peer
 
 if TYPE_CHECKING:
@@ -47,30 +51,8 @@ class NsdPrimary(Primary):
             f"  notify: 127.0.0.1@{self.notify} {KEY}\n  store-ixfr: yes\n  create-ixfr: yes\n"
             for origin, path in self.zone_files().items()
         )
-        config = self.folder / "nsd.conf"
-        config.write_text(
-            f"""\
-server:
-  ip-address: {self.address}@{self.port}
-  server-count: 1
-  username: ""
-  zonesdir: "{self.folder}"
-  database: ""
-  zonelistfile: "{self.folder}/zone.list"
-  xfrdfile: ""
-  xfrdir: "{self.folder}"
-  pidfile: ""
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-key:
-  name: "{KEY}"
-  algorithm: hmac-sha256
-  secret: "{SECRET}"
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-d", "-c", str(config)]
+        key = f'key:\n  name: "{KEY}"\n  algorithm: hmac-sha256\n  secret: "{SECRET}"\n'
+        return write_nsd_conf(self, key + zones)
 
 
 class KnotPrimary(Primary):
@@ -82,22 +64,7 @@ class KnotPrimary(Primary):
     def configure(self) -> list[str]:
         """Write knot.conf."""
         zones = "".join(f'  - domain: "{origin}"\n    file: "{path}"\n' for origin, path in self.zone_files().items())
-        config = self.folder / "knot.conf"
-        config.write_text(
-            f"""\
-server:
-  rundir: "{self.folder}"
-  listen: {self.address}@{self.port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-log:
-  - target: stderr
-    any: info
-database:
-  storage: "{self.folder}"
-control:
-  listen: "{self.folder}/knot.sock"
+        sections = f"""\
 key:
   - id: {KEY}
     algorithm: hmac-sha256
@@ -120,10 +87,8 @@ template:
     notify: secondary
     acl: secondaries
 zone:
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-c", str(config)]
+{zones}"""
+        return write_knot_conf(self, sections)
 
 
 class BindPrimary(Primary):
@@ -138,20 +103,8 @@ class BindPrimary(Primary):
             f'zone "{origin}" {{ type primary; file "{path}"; ixfr-from-differences yes; }};\n'
             for origin, path in self.zone_files().items()
         )
-        config = self.folder / "named.conf"
-        config.write_text(
-            f"""\
-key "{KEY}" {{ algorithm hmac-sha256; secret "{SECRET}"; }};
-options {{
-  directory "{self.folder}";
-  listen-on port {self.port} {{ {self.address}; }};
-  listen-on-v6 {{ none; }};
-  pid-file none;
-  lock-file none;
-  session-keyfile none;
-  recursion no;
-  dnssec-validation no;
-  empty-zones-enable no;
+        key = f'key "{KEY}" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
+        options = f"""\
   allow-transfer {{ key "{KEY}"; }};
   notify explicit;
   notify-delay 0;
@@ -159,12 +112,8 @@ options {{
   check-names primary ignore;
   check-integrity no;
   masterfile-format text;
-}};
-controls {{ }};
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-g", "-n", "1", "-c", str(config)]
+"""
+        return write_named_conf(self, key + zones, options)
 
 
 class PowerDnsPrimary(Primary):
@@ -175,38 +124,16 @@ class PowerDnsPrimary(Primary):
 
     def configure(self) -> list[str]:
         """Write pdns.conf and the list of zones."""
-        zones = "".join(
-            f'zone "{origin}" {{ type master; file "{path}"; }};\n' for origin, path in self.zone_files().items()
-        )
-        (self.folder / "named.conf").write_text(zones, encoding="ascii")
-        (self.folder / "pdns.conf").write_text(
-            f"""\
-launch=bind
-bind-config={self.folder}/named.conf
+        options = f"""\
 bind-check-interval=1
-local-address={self.address}
-local-port={self.port}
-socket-dir={self.folder}
 primary=yes
 xfr-cycle-interval=1
 only-notify=
 also-notify=127.0.0.1:{self.notify}
 allow-axfr-ips=127.0.0.1
 allow-notify-from=
-receiver-threads=1
-distributor-threads=1
-cache-ttl=0
-query-cache-ttl=0
-negquery-cache-ttl=0
-guardian=no
-daemon=no
-disable-syslog=yes
-log-timestamp=no
-write-pid=no
-""",
-            encoding="ascii",
-        )
-        return [f"--config-dir={self.folder}"]
+"""
+        return write_pdns_conf(self, use_master_files(self) + options + FORGETFUL)
 
     def change(self, origin: str, text: str) -> None:
         """Have another version of a zone served: it finds out by itself when the file is asked for."""

@@ -11,6 +11,9 @@ import dns.message
 import dns.opcode
 import dns.query
 
+from tests.peers.bind import write_named_conf
+from tests.peers.knot import write_knot_conf
+from tests.peers.nsd import write_nsd_conf
 from tests.peers.process import Peer
 
 if TYPE_CHECKING:
@@ -74,31 +77,14 @@ class NsdSecondary(Secondary):
             f"  allow-notify: 127.0.0.1 {signer}\n"
             for number, zone in enumerate(self.zones)
         )
-        config = self.folder / "nsd.conf"
-        config.write_text(
-            f"""\
-server:
-  ip-address: {self.address}@{self.port}
-  server-count: 1
-  username: ""
-  zonesdir: "{self.folder}"
-  database: ""
-  zonelistfile: "{self.folder}/zone.list"
+        options = f"""\
   xfrdfile: "{self.folder}/xfrd.state"
-  xfrdir: "{self.folder}"
-  pidfile: ""
   minimal-responses: yes
   refuse-any: no
-  rrl-ratelimit: 0
-  rrl-whitelist-ratelimit: 0
   round-robin: no
   zonefiles-write: 1
-remote-control:
-  control-enable: no
-{keys}{zones}""",
-            encoding="ascii",
-        )
-        return ["-d", "-c", str(config), "-V", "2"]
+"""
+        return [*write_nsd_conf(self, keys + zones, options), "-V", "2"]
 
 
 class KnotSecondary(Secondary):
@@ -115,22 +101,7 @@ class KnotSecondary(Secondary):
         zones = "".join(
             f'  - domain: "{zone}"\n    master: primary\n    acl: [notified, notified_signed]\n' for zone in self.zones
         )
-        config = self.folder / "knot.conf"
-        config.write_text(
-            f"""\
-server:
-  rundir: "{self.folder}"
-  listen: {self.address}@{self.port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-log:
-  - target: stderr
-    any: info
-database:
-  storage: "{self.folder}"
-control:
-  listen: "{self.folder}/knot.sock"
+        sections = f"""\
 {keys}remote:
   - id: primary
     address: 127.0.0.1@{self.primary}
@@ -150,10 +121,8 @@ control:
     journal-content: all
     refresh-min-interval: 2
 zone:
-{zones}""",
-            encoding="ascii",
-        )
-        return ["-c", str(config)]
+{zones}"""
+        return write_knot_conf(self, sections)
 
 
 class BindSecondary(Secondary):
@@ -172,30 +141,14 @@ class BindSecondary(Secondary):
             f'file "{number}.zone"; }};\n'
             for number, zone in enumerate(self.zones)
         )
-        config = self.folder / "named.conf"
-        config.write_text(
-            f"""\
-options {{
-  directory "{self.folder}";
-  listen-on port {self.port} {{ {self.address}; }};
-  listen-on-v6 {{ none; }};
-  pid-file none;
-  lock-file none;
-  session-keyfile none;
-  recursion no;
+        options = """\
   notify no;
-  dnssec-validation no;
-  empty-zones-enable no;
   minimal-responses yes;
   minimal-any no;
   max-records-per-type 0;
   check-names secondary ignore;
   request-ixfr yes;
   serial-query-rate 500;
-  allow-notify {{ 127.0.0.1; }};
-}};
-controls {{ }};
-{keys}{zones}""",
-            encoding="ascii",
-        )
-        return ["-g", "-n", "1", "-c", str(config)]
+  allow-notify { 127.0.0.1; };
+"""
+        return write_named_conf(self, keys + zones, options)
