@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -33,6 +34,17 @@ def needs_it():
     """Skip, or fail where everything must run, when nothing is compiled."""
     if MISSING:
         (pytest.fail if os.environ.get("PTRD_REQUIRE_PEERS") == "1" else pytest.skip)(f"{NEEDS}: {MISSING}")
+
+
+def test_what_is_tested_was_built_of_what_is_here():
+    """Where it is built in place, it is not older than its sources: a pull that changes them wants it built again."""
+    needs_it()
+    import ptrd.datapath._compiled as compiled  # noqa: PLC0415 - it may be missing
+
+    built = Path(compiled.__file__)
+    sources = [path for path in built.parent.iterdir() if path.suffix in (".c", ".h")]
+    older = [path.name for path in sources if path.stat().st_mtime > built.stat().st_mtime]
+    assert not older, f"{', '.join(older)}: newer than what was built of it; pip install -e ."
 
 
 def answers(server):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from struct import Struct, error
 from typing import TYPE_CHECKING, Final, NamedTuple
-from zlib import crc32
 
+from ptrd.snapshot.checksum import crc32
 from ptrd.wire.writer import split_records
 
 if TYPE_CHECKING:
