@@ -8,17 +8,16 @@ fits into a message is the writer's concern.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ptrd.records.access import ABSENT, ALLOW, DROP
 from ptrd.snapshot.layout import NODE_CNAME, NODE_CUT, NODE_OCCLUDED
 from ptrd.wire.names import MAX_NAME, is_below, offsets_of, sort_key
 from ptrd.wire.rrtypes import AAAA, ANY, CNAME, DNAME, DS, NOERROR, NS, NXDOMAIN, PTR, REFUSED, SERVFAIL, YXDOMAIN, A
-from ptrd.wire.writer import AA, RRset, split_records, write_record
+from ptrd.wire.writer import AA, Records, RRset, split_records, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ptrd.engine.clients import Client
     from ptrd.snapshot.view import Snapshot
     from ptrd.snapshot.zone import Made, ServedZone
@@ -45,7 +44,7 @@ RECORD, DEFAULT, FORWARD, ALIAS, DELEGATION, NODATA, DENIAL = range(7)
 NO_ZONE, CHAOS, ERROR, MALFORMED, IGNORED, PROHIBITED, LIMITED, AWAITED = range(7, 15)
 
 MAX_CHAIN: Final = 16
-_new: Final = tuple.__new__  # NamedTuple's constructor without a call in between, for the usual answers
+_TARGET: Final = 8  # in a Decision
 
 
 class Answer(NamedTuple):
@@ -70,6 +69,21 @@ class Answer(NamedTuple):
     origin: bytes | None = None
 
 
+# The fields of an Answer, which is what the usual ones are: an Answer takes longer to make than to find.
+Decision = tuple[
+    int,
+    int,
+    int,
+    Sequence[Records],
+    Sequence[Records],
+    Sequence[Records],
+    int,
+    int,
+    bytes | None,
+    int,
+    bytes | None,
+]
+
 _REFUSED: Final = Answer(REFUSED, 0, NO_ZONE, ())
 _PROHIBITED: Final = Answer(REFUSED, 0, PROHIBITED, ())
 _ABSENT: Final = Answer(SERVFAIL, 0, AWAITED, ())  # a zone whose primaries have told us nothing, or not for too long
@@ -77,7 +91,14 @@ _DROPPED: Final = Answer(REFUSED, 0, IGNORED, ())
 
 
 def answer(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int, client: Client | None = None) -> Answer:
-    """Answer a question of class IN.
+    """Answer a question of class IN as `decide` does."""
+    return _name(decide(snapshot, name, offsets, qtype, client))
+
+
+def decide(
+    snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int, client: Client | None = None
+) -> Decision:
+    """Decide what is said to a question of class IN.
 
     `name` is in lower case, `offsets` as `names.offsets_of` gives them; qtype is any but a transfer's. `client` is who
     asks, None for somebody from whom no zone is kept. The source is IGNORED when it shall meet silence.
@@ -92,7 +113,13 @@ def answer(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int, 
         if verdict != ALLOW:
             return _DROPPED if verdict == DROP else _PROHIBITED
     found = _find(snapshot, zone, name, offsets, qtype, None)
-    return found if found.target is None else _follow(snapshot, found, name, qtype, client)
+    return found if found[_TARGET] is None else _follow(snapshot, _name(found), name, qtype, client)
+
+
+def _name(found: Decision) -> Answer:
+    """Give its fields their names."""
+    sections = [tuple([RRset(*records) for records in section]) for section in found[3:6]]
+    return Answer._make((*found[:3], *sections, *found[6:]))
 
 
 def _zone_for(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: int) -> ServedZone | None:
@@ -104,7 +131,7 @@ def _zone_for(snapshot: Snapshot, name: bytes, offsets: Sequence[int], qtype: in
     return zone
 
 
-def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int, client: Client | None) -> Answer:
+def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int, client: Client | None) -> Decision:
     """Follow aliases through zones that are served to the client; the last name decides the rcode (RFC 2308, 2.1)."""
     rrsets = list(first.answer)
     target = first.target or b""
@@ -115,7 +142,7 @@ def _follow(snapshot: Snapshot, first: Answer, name: bytes, qtype: int, client: 
         zone = _zone_for(snapshot, target, offsets, qtype)
         if zone is None or verdict_on(zone, client) != ALLOW:
             break
-        found = _find(snapshot, zone, target, offsets, qtype, target)
+        found = _name(_find(snapshot, zone, target, offsets, qtype, target))
         rrsets += found.answer
         if found.target is None:
             return found._replace(authoritative=AA, source=ALIAS, answer=rrsets, origin=first.origin)
@@ -140,7 +167,7 @@ def verdict_on(zone: ServedZone, client: Client | None) -> int:
 
 def _find(
     snapshot: Snapshot, zone: ServedZone, name: bytes, offsets: Sequence[int], qtype: int, owner: bytes | None
-) -> Answer:
+) -> Decision:
     """Answer from one zone. `owner` is what the RRsets of `name` are owned by: None when it is the question's name."""
     relative = name[: offsets[-1 - zone.labels]]
     node = zone.find(relative)
@@ -158,9 +185,9 @@ def _find(
     if managed is not None and qtype in (PTR, ANY) and not flags & (NODE_CNAME | NODE_CUT):
         mine = managed if owner is None else managed._replace(owner=owner)
         return Answer(NOERROR, AA, RECORD, (mine,))
-    rrset = zone.rrset(node, qtype, owner)
-    if rrset is not None:  # the usual answer
-        return _new(Answer, (NOERROR, AA, RECORD, (rrset,), (), (), 0, -1, None, zone.number, None))
+    records = zone.records_of(node, qtype, owner)
+    if records is not None:  # the usual answer
+        return NOERROR, AA, RECORD, (records,), (), (), 0, -1, None, zone.number, None
     return _other(zone, node, flags, name, offsets, qtype, owner)
 
 
@@ -172,7 +199,7 @@ def _other(
     offsets: Sequence[int],
     qtype: int,
     owner: bytes | None,
-) -> Answer:
+) -> Decision:
     """Answer at a node that does not have the type: its alias, one RRset for ANY, a default beside it, or NODATA."""
     if flags & NODE_CNAME:
         rrset = zone.rrset(node, CNAME, owner)
@@ -191,8 +218,8 @@ def _other(
     return _nodata(zone)
 
 
-def _nodata(zone: ServedZone) -> Answer:
-    return Answer(NOERROR, AA, NODATA, (), (zone.negative,), zone=zone.number)
+def _nodata(zone: ServedZone) -> Decision:
+    return NOERROR, AA, NODATA, (), (zone.negative,), (), 0, -1, None, zone.number, None
 
 
 def _make(zone: ServedZone, name: bytes, offsets: Sequence[int], qtype: int) -> Made | None:
@@ -207,12 +234,11 @@ def _make(zone: ServedZone, name: bytes, offsets: Sequence[int], qtype: int) -> 
     return None
 
 
-def _made_answer(made: Made, qtype: int, owner: bytes | None) -> Answer:
-    rrset, number = made
+def _made_answer(made: Made, qtype: int, owner: bytes | None) -> Decision:
+    records, number = made
     if owner is not None:
-        rrset = RRset(owner, rrset.number, rrset.records)
-    source = DEFAULT if qtype == PTR else FORWARD
-    return _new(Answer, (NOERROR, AA, source, (rrset,), (), (), 0, number, None, -1, None))
+        records = owner, *records[1:]
+    return NOERROR, AA, DEFAULT if qtype == PTR else FORWARD, (records,), (), (), 0, number, None, -1, None
 
 
 def _absent(
@@ -223,8 +249,9 @@ def _absent(
     qtype: int,
     owner: bytes | None,
     managed: RRset | None,
-) -> Answer:
+) -> Decision:
     """Answer for a name without a node: below a cut, made, an empty non-terminal, from a wildcard, or nothing."""
+    address = -1
     if zone.trie_entry and managed is None:
         address = zone.address_at(name, offsets)
         if address >= 0:
@@ -232,7 +259,6 @@ def _absent(
             if made is not None:
                 return _made_answer(made, PTR, owner) if qtype in (PTR, ANY) else _nodata(zone)
 
-    nodata = _nodata(zone)
     overlay = snapshot.overlays.get(zone.number)
     # Only below a cut, beside a wildcard, or above the longest names do neighbours matter; most misses are addresses.
     near = managed is None and (zone.wildcards or len(offsets) - 1 - zone.labels < zone.deepest)
@@ -248,23 +274,25 @@ def _absent(
         if qtype in (PTR, ANY):
             mine = managed if owner is None else managed._replace(owner=owner)
             return Answer(NOERROR, AA, RECORD, (mine,))
-        return nodata
+        return _nodata(zone)
     if zone.forward:
         led = snapshot.led_to(zone, name)
         if led:
             wanted = qtype if qtype != ANY else A if led[0][1].version == 4 else AAAA
             made = zone.made_addresses(led, wanted) if wanted in (A, AAAA) else None
-            return nodata if made is None else _made_answer(made, wanted, owner)
+            return _nodata(zone) if made is None else _made_answer(made, wanted, owner)
         if snapshot.leads_below(zone, name):
-            return nodata
+            return _nodata(zone)
         before, after = zone.neighbours(key) if near else (-1, -1)
     if after >= 0 and zone.key(after).startswith(key + b"\0"):
-        return nodata
+        return _nodata(zone)
     if overlay is not None and overlay.has_below(key):
-        return nodata
-    reached = zone.makes_below(name, offsets)
-    if reached == len(offsets) - 1:
-        return nodata
+        return _nodata(zone)
+    reached = 0
+    if address < 0 or zone.wildcards:  # at an address nothing is made, as was seen above, and below it neither
+        reached = zone.makes_below(name, offsets)
+        if reached == len(offsets) - 1:
+            return _nodata(zone)
     if zone.wildcards:
         encloser = _closest_encloser(snapshot, zone, name, offsets, key, (before, after), reached)
         star = b"\1*" + name[offsets[-1 - encloser] : offsets[-1 - zone.labels]]
@@ -273,15 +301,16 @@ def _absent(
             rrset = zone.rrset(node, qtype, owner)
             if rrset is not None:
                 return Answer(NOERROR, AA, RECORD, (rrset,), origin=star + zone.origin)
-            found = _other(zone, node, zone.flags(node) | NODE_CUT, name, offsets, qtype, owner)
-            return found._replace(origin=star + zone.origin)
+            *found, _ = _other(zone, node, zone.flags(node) | NODE_CUT, name, offsets, qtype, owner)
+            return Answer._make((*found, star + zone.origin))
         star_key = sort_key(star + b"\0")
         follower = zone.neighbours(star_key)[1]
         if follower >= 0 and zone.key(follower).startswith(star_key + b"\0"):
-            return nodata  # the wildcard is an empty non-terminal: it has names below it but no data (RFC 4592, 2.2.2)
+            # The wildcard is an empty non-terminal: it has names below it but no data (RFC 4592, 2.2.2).
+            return _nodata(zone)
     if snapshot.zone_below(name):
-        return nodata  # a zone that we serve lies below, so the name is an empty non-terminal of the tree
-    return Answer(NXDOMAIN, AA, DENIAL, (), (zone.negative,), zone=zone.number)
+        return _nodata(zone)  # a zone that we serve lies below, so the name is an empty non-terminal of the tree
+    return NXDOMAIN, AA, DENIAL, (), (zone.negative,), (), 0, -1, None, zone.number, None
 
 
 def _closest_encloser(

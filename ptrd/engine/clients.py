@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from ptrd.records.access import ALLOW, AccessList
 from ptrd.records.values import parse_address
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 _PREFIX_BYTES: Final = {4: 3, 6: 7}  # /24 and /56
 
 
-class Client(NamedTuple):
+@dataclass(slots=True)
+class Client:
     """A host. `prefix` is what its limits count it under, empty when it has none; `verdict` is records.access's.
 
-    `key` is the name of the TSIG key that it signed with.
+    `key` is the name of the TSIG key that it signed with. Once judged it does not change.
     """
 
     version: int
@@ -39,14 +41,11 @@ class Judge:
 
     def judge(self, host: str) -> Client:
         """Give what there is to know of a host."""
-        plain = client_of(host)
-        version, number, address, *_ = plain
-        verdict, exempt = self.standing(version, number)
-        return plain._replace(
-            prefix=b"" if exempt else address[: _PREFIX_BYTES[version]],
-            verdict=verdict,
-            told=self._told.decide(version, number) == ALLOW,
-        )
+        client = client_of(host)
+        client.verdict, exempt = self.standing(client.version, client.number)
+        client.prefix = b"" if exempt else client.address[: _PREFIX_BYTES[client.version]]
+        client.told = self._told.decide(client.version, client.number) == ALLOW
+        return client
 
     def standing(self, version: int, number: int) -> tuple[int, bool]:
         """Give the verdict on an address, and whether it has no limits."""

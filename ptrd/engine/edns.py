@@ -7,6 +7,7 @@ echo (RFC 6891, 6.1.2).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,6 @@ NOT_FOR_CLIENT: Final = (18, b"not for clients of this address")
 PADDED_TO: Final = 468  # bytes a padded answer is a multiple of (RFC 8467, 4.1)
 MIN_UDP: Final = 512  # RFC 1035, 4.2.1
 _MOST: Final = 65535
-_MAX_REMEMBERED: Final = 512
 
 _OPT: Final = Struct(">BHHBBHH")
 _OPTION: Final = Struct(">HH")
@@ -47,19 +47,13 @@ def write_opt(udp_size: int, dnssec_ok: int, rcode: int) -> bytes:
     return _OPT.pack(0, 41, udp_size, rcode >> 4, 0, dnssec_ok, 0)
 
 
-opts: Final[dict[tuple[int, int, int], tuple[bytes, int]]] = {}  # what `fit_opt` gave, by what it goes by
-
-
+@lru_cache(maxsize=512)
 def fit_opt(most: int, udp_size: int, dnssec_ok: int) -> tuple[bytes, int]:
-    """Give our OPT without options and error, and how many bytes an answer over UDP may have; remember both.
+    """Give our OPT without options and error, and how many bytes an answer over UDP may have.
 
     `most` is how many we send at most, `udp_size` how many the client takes.
     """
-    if len(opts) >= _MAX_REMEMBERED:
-        opts.clear()
-    fitted = write_opt(most, dnssec_ok, 0), min(max(udp_size, MIN_UDP), most)
-    opts[most, udp_size, dnssec_ok] = fitted
-    return fitted
+    return write_opt(most, dnssec_ok, 0), min(max(udp_size, MIN_UDP), most)
 
 
 def add_option(opt: bytes, code: int, data: bytes) -> bytes:

@@ -23,10 +23,10 @@ from ptrd.wire.reverse import BITS
 from ptrd.wire.rrtypes import ORDINARY
 
 if TYPE_CHECKING:
-    from ptrd.engine.answer import Answer
+    from ptrd.engine.answer import Decision
     from ptrd.engine.options import Options
     from ptrd.snapshot.view import Snapshot
-    from ptrd.wire.reader import Query
+    from ptrd.wire.reader import Fields
 
 BUCKETS: Final = 1 << 17
 WORDS: Final = 2 * BUCKETS  # u64, 2 MiB
@@ -135,7 +135,7 @@ def _step_of(rate: int) -> int:
     return 0 if not rate else _TICKS // rate if rate <= _FEW else round(_TICKS / rate)
 
 
-def bucket_of(snapshot: Snapshot, query: Query, found: Answer) -> tuple[int, bytes]:
+def bucket_of(snapshot: Snapshot, query: Fields, found: Decision) -> tuple[int, bytes]:
     """Give what answers like this one are counted under: a kind and a key.
 
     What was made counts for its template, so that a flood of random names meets one limit; what is denied for its
@@ -148,9 +148,9 @@ def bucket_of(snapshot: Snapshot, query: Query, found: Answer) -> tuple[int, byt
     if source in (NODATA, DENIAL):
         return DENIED, b"%d" % zone
     if origin is not None or source in (ALIAS, DELEGATION):
-        return RECORDS, _ANY_TYPE + (origin or query.name)
-    end = query.end
-    return RECORDS, query.data[end - 4 : end - 2] + query.name
+        return RECORDS, _ANY_TYPE + (origin or query[2])
+    data, _, name, _, _, _, end, _ = query
+    return RECORDS, data[end - 4 : end - 2] + name
 
 
 def _describe(snapshot: Snapshot, news: News) -> str:

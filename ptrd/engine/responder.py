@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ptrd.engine.answer import AWAITED, DENIAL, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, answer
+from ptrd.engine.answer import AWAITED, DENIAL, ERROR, IGNORED, LIMITED, MALFORMED, NO_ZONE, PROHIBITED, SOURCES, decide
 from ptrd.engine.chaos import answer_class
 from ptrd.engine.edns import (
     MALFORMED_COOKIE,
@@ -21,8 +22,6 @@ from ptrd.engine.edns import (
     UDP,
     VALID_COOKIE,
     answer_options,
-    fit_opt,
-    opts,
     pad,
     write_opt,
 )
@@ -34,7 +33,7 @@ from ptrd.engine.service import Service
 from ptrd.engine.signed import answer_signed
 from ptrd.engine.transfers import TRANSFERS, Outgoing, TransferReply, answer_transfer
 from ptrd.records.access import DROP, REFUSE
-from ptrd.wire.reader import SIGNED, IgnoredError, MalformedError, Query, read_query
+from ptrd.wire.reader import SIGNED, Fields, IgnoredError, MalformedError, Query, read_fields
 from ptrd.wire.rrtypes import BADVERS, FORMERR, IN, NOTIMP, SERVFAIL
 from ptrd.wire.writer import write_bare, write_error, write_reply
 
@@ -72,25 +71,23 @@ def respond(
         if transport == UDP:
             limited = client.prefix
     try:
-        query = read_query(data)
+        fields = read_fields(data)
     except IgnoredError:
         return b"", IGNORED, -1, -1
     except MalformedError as error:
         return _bound(service, limited, (write_error(data, FORMERR, error.question_end), MALFORMED, -1, -1), now)
     try:
-        reply = _respond(snapshot, service, query, transport, client, limited, now)
-        if transport == TLS and query.edns is not None and any(code == PADDING for code, _ in query.edns.options):
-            wire = reply[0]
-            return reply if query.opcode or isinstance(wire, Outgoing) else (pad(wire), *reply[1:])
+        reply = _respond(snapshot, service, fields, transport, client, limited, now)
+        return reply if transport != TLS else _padded(reply, Query(*fields))
     except Exception:  # noqa: BLE001 - whatever goes wrong costs one answer, never the service
+        query = Query(*fields)
         return _bound(service, limited, (write_error(data, SERVFAIL, query.end), ERROR, query.qtype, -1), now)
-    return reply
 
 
 def _respond(
     snapshot: Snapshot,
     service: Service,
-    query: Query,
+    fields: Fields,
     transport: int,
     client: Client | None,
     limited: bytes,
@@ -99,8 +96,9 @@ def _respond(
 ) -> TransferReply:
     """Answer a query; `limited` is the prefix that limits count it under, empty when they do not."""
     options = service.options
-    _, opcode, name, offsets, qtype, qclass, _, edns = query
+    _, opcode, name, offsets, qtype, qclass, _, edns = fields
     if opcode:
+        query = Query(*fields)
         if opcode == SIGNED:
             return _answer_signed(snapshot, service, query, transport, client, limited, now)
         told = take_notify(snapshot, service, query.data, client, now) if opcode == NOTIFY else None
@@ -108,43 +106,44 @@ def _respond(
             return _bound(service, limited, told, now)
         # RFC 8906, 3.1.4: the header alone says that it is not implemented
         return _bound(service, limited, (write_error(query.data, NOTIMP), ERROR, -1, -1), now)
-    opt, limit, worth = b"", MIN_UDP, NO_COOKIE
-    if edns is not None:
-        version, udp_size, dnssec_ok, asked = edns
-        most = options.udp_size
-        if version:  # RFC 6891, 6.1.3
-            opt = write_opt(most, dnssec_ok, BADVERS)
-            return _bound(service, limited, (write_bare(query, 0, opt), ERROR, qtype, -1), now)
-        opt, limit = opts.get((most, udp_size, dnssec_ok)) or fit_opt(most, udp_size, dnssec_ok)
-        if asked:
+    worth = NO_COOKIE
+    if edns is None:
+        opt, limit = b"", MIN_UDP
+    elif fitted := service.fitted.get(edns):
+        opt, limit = fitted
+    else:
+        if edns.version:  # RFC 6891, 6.1.3
+            opt = write_opt(options.udp_size, edns.dnssec_ok, BADVERS)
+            return _bound(service, limited, (write_bare(Query(*fields), 0, opt), ERROR, qtype, -1), now)
+        opt, limit = service.fit(edns)
+        if edns.options:
             address = None if client is None else client.address
-            worth, opt = answer_options(options, asked, opt, transport, address, now)
+            worth, opt = answer_options(options, edns.options, opt, transport, address, now)
             if worth == VALID_COOKIE:
                 limited = b""
             if worth == MALFORMED_COOKIE or qtype < 0:
-                return _bound(service, limited, answer_cookie_alone(query, opt, worth), now)
+                return _bound(service, limited, answer_cookie_alone(Query(*fields), opt, worth), now)
     if transport != UDP:
         limit = MAX_TCP
     if client is not None and client.verdict == REFUSE:
-        return _bound(service, limited, refuse(options, query, PROHIBITED, NOT_FOR_CLIENT, opt, client), now)
+        return _bound(service, limited, refuse(options, Query(*fields), PROHIBITED, NOT_FOR_CLIENT, opt, client), now)
     if qclass != IN:
-        return _bound(service, limited, answer_class(options, query, opt, limit), now)
+        return _bound(service, limited, answer_class(options, Query(*fields), opt, limit), now)
     if qtype in TRANSFERS:
-        return _bound(
-            service, limited, answer_transfer(snapshot, service, query, transport, client, opt, limit, key), now
-        )
-    found = answer(snapshot, name, offsets, qtype, client)
+        transfer = answer_transfer(snapshot, service, Query(*fields), transport, client, opt, limit, key)
+        return _bound(service, limited, transfer, now)
+    found = decide(snapshot, name, offsets, qtype, client)
     rcode, authoritative, source, said, authority, additional, glue, span, _, _, _ = found
     if source > DENIAL:  # nothing is said
         if source == IGNORED:
             return b"", PROHIBITED, qtype, -1
-        refused = refuse(options, query, source, _UNANSWERED[source], opt, client, rcode=rcode)
+        refused = refuse(options, Query(*fields), source, _UNANSWERED[source], opt, client, rcode=rcode)
         return _bound(service, limited, refused, now)
     if limited:
-        turn = service.limiter.admit(limited, *bucket_of(snapshot, query, found), now)
+        turn = service.limiter.admit(limited, *bucket_of(snapshot, fields, found), now)
         if turn != PASS:
-            return limit_answer(options, query, opt, worth) if turn == SLIP else (b"", LIMITED, qtype, -1)
-    wire = write_reply(query, authoritative | rcode, opt, limit, said, authority, additional, glue)
+            return limit_answer(options, Query(*fields), opt, worth) if turn == SLIP else (b"", LIMITED, qtype, -1)
+    wire = write_reply(fields, authoritative | rcode, opt, limit, said, authority, additional, glue)
     return wire, source, qtype, span
 
 
@@ -160,11 +159,19 @@ def _answer_signed(
     """Answer a query with a signature; a key that may have a zone may ask about it."""
 
     def answer_plain(plain: Query, key: SigningKey) -> TransferReply:
-        who = None if client is None else client._replace(key=key.name)
+        who = None if client is None else replace(client, key=key.name)
         return _respond(snapshot, service, plain, transport, who, limited, now, key)
 
     reply = answer_signed(service, query, transport, answer_plain, now)
     return _bound(service, limited, reply, now) if reply[1] in _UNREAD else reply
+
+
+def _padded(reply: TransferReply, query: Query) -> TransferReply:
+    """Pad the reply to a query that came over TLS and has padding itself."""
+    wire = reply[0]
+    if query.opcode or isinstance(wire, Outgoing) or query.edns is None:
+        return reply
+    return (pad(wire), *reply[1:]) if any(code == PADDING for code, _ in query.edns.options) else reply
 
 
 def _bound(service: Service, limited: bytes, reply: TransferReply, now: float) -> TransferReply:

@@ -5,27 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ptrd.engine.clients import Client, Judge
+from ptrd.engine.edns import fit_opt
 from ptrd.engine.limiter import Limiter
 from ptrd.wire.tsig import make_keyring
 
 if TYPE_CHECKING:
     from ptrd.engine.options import Options
     from ptrd.snapshot.view import Snapshot
+    from ptrd.wire.message import Edns
 
 REMEMBERED: Final = 16384  # hosts
+_SHAPES: Final = 512  # of OPT records
 
 
 class Service:
     """What `respond` goes by. `known` holds what is remembered of hosts, and is emptied when it is full.
 
+    `fitted` holds what answers an OPT record of version 0 without options: our own, and the most bytes over UDP.
+
     `table` holds limiter.WORDS u64, which workers share; without it nothing is limited.
     """
 
-    __slots__ = ("_notified", "judge", "keys", "known", "limiter", "options")
+    __slots__ = ("_notified", "fitted", "judge", "keys", "known", "limiter", "options")
 
     def __init__(self, options: Options, table: memoryview | None = None, secret: bytes = b"") -> None:
         self.options = options
         self.known: dict[str, Client] = {}
+        self.fitted: dict[Edns, tuple[bytes, int]] = {}
         self.limiter = Limiter(options, table, secret)
         self._notified: set[bytes] = set()
         self.keys = make_keyring(options.keys)
@@ -37,6 +43,15 @@ class Service:
             self.known.clear()
         client = self.known[host] = self.judge.judge(host)
         return client
+
+    def fit(self, edns: Edns) -> tuple[bytes, int]:
+        """Work out what answers an OPT record without its options, and remember it when there are none."""
+        fitted = fit_opt(self.options.udp_size, edns.udp_size, edns.dnssec_ok)
+        if not edns.options:
+            if len(self.fitted) >= _SHAPES:
+                self.fitted.clear()
+            self.fitted[edns] = fitted
+        return fitted
 
     def note_notified(self, origin: bytes) -> None:
         """Remember that a primary says that a zone has changed."""

@@ -55,7 +55,7 @@ class Block:
         while at < end:
             node = self.nodes + (self.slots[at] << 1)
             name = node + NODE_SIZE
-            if buffer[name : name + size] == relative and buffer[node + 1] == size:
+            if buffer[node + 1] == size and buffer[name : name + size] == relative:
                 return node
             at += 1
         return _MISS

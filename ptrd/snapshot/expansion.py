@@ -147,7 +147,8 @@ def pointer_at(zone: ServedZone, overlay: Overlay | None, number: int, *, expand
     if managed is None and expand and zone.trie_entry and not flags & _NO_DEFAULT:
         made = zone.made_pointer(number)
         if made is not None:
-            return ((relative, made.rrset.number, made.rrset.records),)
+            _, count, records = made[0]
+            return ((relative, count, records),)
     return ()
 
 

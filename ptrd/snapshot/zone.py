@@ -6,7 +6,7 @@ Find a name, its default, its neighbours, walk in order: that is all that `engin
 from __future__ import annotations
 
 from binascii import Error, unhexlify
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.records.access import AccessList
 from ptrd.records.model import Prefix
@@ -23,7 +23,7 @@ from ptrd.snapshot.layout import (
 from ptrd.snapshot.trie import entry_at
 from ptrd.wire.reverse import NIBBLES, OCTETS
 from ptrd.wire.rrtypes import SOA, A
-from ptrd.wire.writer import RRset, split_records, write_record
+from ptrd.wire.writer import Records, RRset, split_records, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,14 +37,8 @@ _FULL: Final = {4: 4, 6: 32}  # labels of an address
 _DIGITS: Final = {4: OCTETS, 6: NIBBLES}
 _MISS: Final = -1
 _NO_RULES: Final = AccessList(())
-_new: Final = tuple.__new__  # NamedTuple's constructor without a call in between, for what every answer needs
 
-
-class Made(NamedTuple):
-    """What a range makes at a name: the RRset, and the number of the range."""
-
-    rrset: RRset
-    number: int
+Made = tuple[Records, int]  # what a range makes at a name: the fields of an RRset, and the number of the range
 
 
 class ServedZone(Block):
@@ -125,6 +119,11 @@ class ServedZone(Block):
 
     def rrset(self, node: int, rtype: int, owner: bytes | None = None) -> RRset | None:
         """Give an RRset of a node, owned by `owner` (None: the name in the question)."""
+        found = self.records_of(node, rtype, owner)
+        return None if found is None else RRset(*found)
+
+    def records_of(self, node: int, rtype: int, owner: bytes | None) -> Records | None:
+        """Give the fields of an RRset of a node."""
         buffer = self.buffer
         size, length, count, found, records, room = NODE_RRSET.unpack_from(buffer, node)
         at = node + NODE_SIZE + size + length
@@ -134,7 +133,7 @@ class ServedZone(Block):
                 return self.soa if rtype == SOA and not size else None
             at += room + RRSET.size
             found, records, room = RRSET.unpack_from(buffer, at - RRSET.size)
-        return _new(RRset, (owner, records, buffer[at : at + room]))
+        return owner, records, buffer[at : at + room]
 
     def rtypes(self, node: int) -> list[int]:
         """List the types that a node has."""
@@ -182,8 +181,7 @@ class ServedZone(Block):
             entry = entry_at(snapshot.trie, entry, self.base_length, self.version, address)
         if not entry:
             return None
-        rrset = _new(RRset, (None, 1, snapshot.range(entry - 1).pointer(address)))
-        return _new(Made, (rrset, entry - 1))
+        return (None, 1, snapshot.range(entry - 1).pointer(address)), entry - 1
 
     def makes_below(self, name: bytes, offsets: Sequence[int]) -> int:
         """Say how far down towards `name` default names exist: the number of labels of the deepest such ancestor.
@@ -223,4 +221,4 @@ class ServedZone(Block):
             return None
         ttl = min(self.snapshot.range(number).ttl for number, _ in found)
         records = [write_record(rtype, ttl, address.to_bytes(size, "big")) for _, address in found]
-        return Made(RRset(None, len(records), b"".join(records)), found[0][0])
+        return (None, len(records), b"".join(records)), found[0][0]

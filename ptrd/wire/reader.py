@@ -34,6 +34,7 @@ _ORDINARY: Final = {
 
 # Reverse names have one shape each, and are most of what a reverse server reads.
 _V4_TAIL: Final = IN_ADDR_ARPA
+_V4_END: Final = 12 + len(IN_ADDR_ARPA)
 _V4_OFFSETS: Final = {  # where the labels of all address names begin, by where the second to fifth do
     ends: (0, *ends, ends[3] + 8, ends[3] + 13)
     for sizes in product(range(2, 5), repeat=4)  # one to three digits, and the byte that says how many
@@ -42,7 +43,7 @@ _V4_OFFSETS: Final = {  # where the labels of all address names begin, by where 
 _NIBBLE_SIZES: Final = b"\1" * 32
 _V6_TAIL: Final = IP6_ARPA
 _V6_OFFSETS: Final = (*range(0, 65, 2), 68, 73)
-_V6_SIZE: Final = 74
+_V6_END: Final = 12 + 74
 _MAX_REMEMBERED: Final = 512
 
 COOKIE: Final = 10  # EDNS option
@@ -78,12 +79,17 @@ class Query(NamedTuple):
     edns: Edns | None
 
 
-# What NamedTuple's own constructor ends in, without the call in between: a Query is made for every message.
-_new: Final = tuple.__new__
+# The fields of a Query. Most messages are answered without their names: a Query takes longer to make than to read.
+Fields = tuple[bytes, int, bytes, tuple[int, ...] | list[int], int, int, int, Edns | None]
 
 
 def read_query(data: bytes) -> Query:
-    """Read a message as a query.
+    """Read a message as a query, as `read_fields` does."""
+    return Query(*read_fields(data))
+
+
+def read_fields(data: bytes) -> Fields:
+    """Read a message as the fields of a query.
 
     `data` is a whole message of up to 65,535 bytes. Raises IgnoredError or MalformedError. RFC 1035 4.1, RFC 9619
     (exactly one question), RFC 6891.
@@ -99,26 +105,39 @@ def read_query(data: bytes) -> Query:
             raise IgnoredError("response")
         opcode = flags >> 11 & 15
         if opcode:
-            return Query(data, opcode, b"", (), -1, -1, 12, None)
+            return data, opcode, b"", (), -1, -1, 12, None
         if questions != 1:
             return _read_cookie(data, questions, answers, authorities, additionals)
 
-    lower = data[12:267].lower()  # a name of 255 bytes at most; what stands behind it is not looked at here
-    offsets: tuple[int, ...] | list[int]
-    if lower[64:_V6_SIZE] == _V6_TAIL and lower[0:64:2] == _NIBBLE_SIZES:
-        offsets = _V6_OFFSETS
-        at = _V6_SIZE
+    offsets: tuple[int, ...] | list[int] | None = None
+    if size > _V6_END and data[12:76:2] == _NIBBLE_SIZES:
+        name = data[12:_V6_END].lower()
+        if name[64:] == _V6_TAIL:
+            offsets, end = _V6_OFFSETS, _V6_END
     else:
-        offsets = _find_labels(lower)
-        at = offsets[-1] + 1
-    tail = tails.get(data[at + 12 :])
+        try:
+            at1 = data[12] + 1
+            at2 = at1 + data[at1 + 12] + 1
+            at3 = at2 + data[at2 + 12] + 1
+            at4 = at3 + data[at3 + 12] + 1
+            end = at4 + _V4_END
+            name = data[12:end].lower()
+            if name[at4:] == _V4_TAIL:
+                offsets = _V4_OFFSETS.get((at1, at2, at3, at4))
+        except IndexError:
+            pass
+    if offsets is None:
+        offsets = _find_labels(data)
+        end = offsets[-1] + 13
+        name = data[12:end].lower()
+    tail = tails.get(data[end:])
     if tail is None:
-        return _read_tail(data, lower[:at], offsets, at + 16)
+        return _read_tail(data, name, offsets, end + 4)
     qtype, qclass, edns = tail
-    return _new(Query, (data, 0, lower[:at], offsets, qtype, qclass, at + 16, edns))
+    return data, 0, name, offsets, qtype, qclass, end + 4, edns
 
 
-def _read_tail(data: bytes, name: bytes, offsets: tuple[int, ...] | list[int], end: int) -> Query:
+def _read_tail(data: bytes, name: bytes, offsets: tuple[int, ...] | list[int], end: int) -> Fields:
     """Read the question's type and class, which end at `end`, and all that follows. Raises MalformedError."""
     if end > len(data):
         raise MalformedError("question")
@@ -138,10 +157,10 @@ def _read_tail(data: bytes, name: bytes, offsets: tuple[int, ...] | list[int], e
         if len(tails) >= _MAX_REMEMBERED:
             tails.clear()
         tails[data[end - 4 :]] = qtype, qclass, edns
-    return Query(data, SIGNED if signed else 0, name, offsets, qtype, qclass, end, edns)
+    return data, SIGNED if signed else 0, name, offsets, qtype, qclass, end, edns
 
 
-def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, additionals: int) -> Query:
+def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, additionals: int) -> Fields:
     """Read a query without a question, which a COOKIE option makes one (RFC 7873, 5.4). Raises MalformedError."""
     if not questions and additionals:
         try:
@@ -149,22 +168,13 @@ def _read_cookie(data: bytes, questions: int, answers: int, authorities: int, ad
         except RestError as error:
             raise MalformedError(str(error)) from None
         if edns is not None and not signed and any(code == COOKIE for code, _ in edns.options):
-            return Query(data, 0, b"", (), -1, -1, 12, edns)
+            return data, 0, b"", (), -1, -1, 12, edns
     raise MalformedError("question count")
 
 
-def _find_labels(name: bytes) -> tuple[int, ...] | list[int]:
-    """Find where the labels of the name at the start of some bytes begin, the root's last. Raises MalformedError."""
-    try:
-        at1 = name[0] + 1
-        at2 = at1 + name[at1] + 1
-        at3 = at2 + name[at2] + 1
-        at4 = at3 + name[at3] + 1
-        offsets_v4 = _V4_OFFSETS.get((at1, at2, at3, at4))
-        if offsets_v4 is not None and name[at4 : at4 + 14] == _V4_TAIL:
-            return offsets_v4
-    except IndexError:
-        pass
+def _find_labels(data: bytes) -> list[int]:
+    """Find where the labels of the name in the question begin, the root's last. Raises MalformedError."""
+    name = data[12:267]  # 255 bytes at most; what stands behind them is not looked at here
     offsets = [0]
     at = 0
     try:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ptrd.wire.names import MAX_NAME
 from ptrd.wire.rrtypes import NAMES_IN_RDATA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ptrd.wire.reader import Query
+    from ptrd.wire.reader import Fields, Query
 
 QR: Final = 0x8000
 AA: Final = 0x0400
@@ -27,6 +28,9 @@ _WITH_ID: Final = Struct(">2sHHHHH")  # the id is what a message of any length b
 _RECORD: Final = Struct(">2sHHIH")
 _POINTER_LIMIT: Final = 0x4000
 _TO_QUESTION: Final = b"\xc0\x0c"
+_INTO_QUESTION: Final = tuple(
+    (0xC00C + at).to_bytes(2, "big") for at in range(MAX_NAME)
+)  # to a label that begins there
 
 
 class RRset(NamedTuple):
@@ -35,6 +39,10 @@ class RRset(NamedTuple):
     owner: bytes | None
     number: int
     records: bytes
+
+
+# The same without names, which take longer to make than to write.
+Records = tuple[bytes | None, int, bytes]
 
 
 def write_record(rtype: int, ttl: int, rdata: bytes) -> bytes:
@@ -54,13 +62,13 @@ def split_records(records: bytes) -> list[tuple[int, int, bytes]]:
 
 
 def write_reply(
-    query: Query,
+    query: Fields,
     flags: int,
     opt: bytes,
     limit: int,
-    answer: Sequence[RRset],
-    authority: Sequence[RRset] = (),
-    additional: Sequence[RRset] = (),
+    answer: Sequence[Records],
+    authority: Sequence[Records] = (),
+    additional: Sequence[Records] = (),
     glue: int = 0,
 ) -> bytes:
     """Write the reply to a query.
@@ -69,25 +77,25 @@ def write_reply(
     bytes that may be sent. RRsets that do not fit are dropped whole, with TC unless they are additional and none of
     the first `glue` of those (RFC 9471).
     """
-    data = query.data
+    data, _, name, _, _, _, end, _ = query
     flags |= QR | (data[2] & 1) << 8
     if not additional:
         if not authority and len(answer) == 1:
             owner, number, records = answer[0]
             if owner is None:
-                header = _WITH_ID.pack(data, flags, 1, number, 0, 1 if opt else 0)
-                wire = header + data[12 : query.end] + records + opt
+                wire = _WITH_ID.pack(data, flags, 1, number, 0, 1 if opt else 0) + data[12:end] + records + opt
                 if len(wire) <= limit:
                     return wire
         elif not answer and len(authority) == 1:
             # Most often the SOA of a negative answer: its owner is an ancestor of the name that was asked.
             owner, number, records = authority[0]
-            if owner is not None and number == 1 and len(owner) > 1 and query.name.endswith(owner):
-                header = _WITH_ID.pack(data, flags, 1, 0, 1, 1 if opt else 0)
-                pointer = (0xC00C + len(query.name) - len(owner)).to_bytes(2, "big")
-                wire = header + data[12 : query.end] + pointer + records[2:] + opt
-                if len(wire) <= limit:
-                    return wire
+            if owner is not None and number == 1 and len(owner) > 1:
+                at = len(name) - len(owner)
+                if at >= 0 and name[at:] == owner:
+                    header = _WITH_ID.pack(data, flags, 1, 0, 1, 1 if opt else 0)
+                    wire = header + data[12:end] + _INTO_QUESTION[at] + records[2:] + opt
+                    if len(wire) <= limit:
+                        return wire
     return _write_sections(query, flags, (answer, authority, additional), glue, opt, limit)
 
 
@@ -105,11 +113,11 @@ def write_error(data: bytes, rcode: int, question_end: int = 12) -> bytes:
 
 
 def _write_sections(
-    query: Query, flags: int, sections: tuple[Sequence[RRset], ...], glue: int, opt: bytes, limit: int
+    query: Fields, flags: int, sections: tuple[Sequence[Records], ...], glue: int, opt: bytes, limit: int
 ) -> bytes:
-    message = bytearray(query.data[: query.end])
-    name = query.name
-    pointers = {name[offset:]: 12 + offset for offset in query.offsets[:-1]}  # suffixes that stand in the message
+    data, _, name, offsets, _, _, end, _ = query
+    message = bytearray(data[:end])
+    pointers = {name[offset:]: 12 + offset for offset in offsets[:-1]}  # suffixes that stand in the message
     counts = [0, 0, 0]
     room = limit - len(opt)
     for index, rrsets in enumerate(sections):
@@ -118,7 +126,7 @@ def _write_sections(
             fresh: list[bytes] = []
             _append(message, rrset, pointers, fresh)
             if len(message) <= room:
-                counts[index] += rrset.number
+                counts[index] += rrset[1]
                 continue
             del message[before:]
             for suffix in fresh:
@@ -133,7 +141,7 @@ def _write_sections(
     return bytes(message)
 
 
-def _append(message: bytearray, rrset: RRset, pointers: dict[bytes, int], fresh: list[bytes]) -> None:
+def _append(message: bytearray, rrset: Records, pointers: dict[bytes, int], fresh: list[bytes]) -> None:
     """Write an RRset at the end of the message; `fresh` gets the names that can be pointed to from now on."""
     owner, _, records = rrset
     at = 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 
 import pytest
 
 from ptrd.metrics import blocks
+from ptrd.serve import udp
 from ptrd.serve.live import Live
 from ptrd.serve.options import ServeOptions
 from ptrd.serve.sockets import open_sockets
@@ -109,6 +111,30 @@ def test_a_batch_is_answered_in_one_wake_up(bench):
     assert one.answered() == {(3, 0): BATCH + 10}
 
 
+def test_no_answer_waits_for_more_than_a_round(bench):
+    """Answers leave sixteen at a time, in order, although more of the batch waits."""
+    seen = []
+    peer = ("127.0.0.1", 1053)
+    script = Script([(make_query(number), peer) for number in range(40)])
+    receive, send = script.recvfrom, script.sendto
+    script.recvfrom = lambda size: (receive(size), seen.append("query"))[0]
+    script.sendto = lambda wire, to: (send(wire, to), seen.append("answer"))
+    assert bench(sock=script).read() == 40
+    assert seen == [*(["query"] * 16 + ["answer"] * 16) * 2, *["query"] * 8, *["answer"] * 8]
+    assert [int.from_bytes(wire[:2], "big") for wire in script.sent] == list(range(40))
+
+
+def test_the_time_of_a_round_is_divided_among_its_queries(bench, monkeypatch):
+    """What a round takes from receipt to dispatch is in the sum, and an equal part of it in each of its queries."""
+    monkeypatch.setattr(udp, "perf_counter_ns", iter([1_000_000, 1_064_000]).__next__)
+    peer = ("127.0.0.1", 1053)
+    one = bench(sock=Script([(make_query(), peer)] * 4))
+    assert one.read() == 4
+    times = {bits: count for bits, count in enumerate(one.counts[blocks.LATENCY : blocks.LATENCY_TCP]) if count}
+    assert times == {(16_000).bit_length(): 4}
+    assert one.counts[blocks.LATENCY_SUM] == 64_000
+
+
 def test_the_next_batch_has_the_next_snapshot(bench):
     """A snapshot that was replaced between two batches answers no more."""
     one = bench()
@@ -133,6 +159,17 @@ def test_a_wildcard_answers_from_the_address_that_was_asked(bench, wildcard, ask
             asker.send(make_query())
             assert one.read() == 1
             assert text_of(asker.recv(4096))[0] == "one"
+
+
+def test_a_wildcard_tells_those_apart_that_ask_at_once(bench):
+    """In one round each answer leaves from the address that its query was sent to."""
+    one = bench("0.0.0.0")  # noqa: S104 - that is the case
+    with contextlib.ExitStack() as stack:
+        askers = [stack.enter_context(client(f"127.0.0.{last}", one.port)) for last in (2, 3, 3, 1, 2)]
+        for number, asker in enumerate(askers):
+            asker.send(make_query(number))
+        assert one.read() == 5
+        assert [asker.recv(4096)[1] for asker in askers] == list(range(5))
 
 
 def test_what_is_counted(bench):
