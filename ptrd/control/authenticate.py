@@ -41,8 +41,7 @@ class Authenticator:
 
         UNAUTHENTICATED for no or a wrong credential, THROTTLED after many, FORBIDDEN for another's project.
         """
-        tokens = [value for name, value in request.headers if name.lower() == "x-auth-token"]
-        others = [value for name, value in request.headers if name.lower() == "authorization"]
+        tokens, others = request.every_header("X-Auth-Token"), request.every_header("Authorization")
         if len(tokens) + len(others) != 1:
             many = "more than one credential came; send one" if tokens or others else "send a credential"
             raise ControlError(
@@ -99,10 +98,10 @@ def check_scope(request: Request, actor: Actor) -> None:
     if actor.is_operator:
         return
     for name in _OPERATORS:
-        if any(key.lower() == name.lower() and value.strip().lower() not in _FALSE for key, value in request.headers):
+        if any(value.strip().lower() not in _FALSE for value in request.every_header(name)):
             raise ControlError(Code.FORBIDDEN, f"{name} is for operators")
-    named = [(value, actor.project) for key, value in request.headers if key.lower() == "x-project-id"]
-    named += [(value, actor.account) for key, value in request.headers if key.lower() == "x-domain-id"]
+    named = [(value, actor.project) for value in request.every_header("X-Project-Id")]
+    named += [(value, actor.account) for value in request.every_header("X-Domain-Id")]
     named += [(value, actor.account) for key, value in request.query if key == "domain_id"]
     named += [(request.values.get("project_id", ""), actor.project)]
     if any(value not in {"", own} for value, own in named):

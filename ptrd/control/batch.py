@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptrd.records.changes import Entry
 from ptrd.store.database import Committed, Job
-from ptrd.wire.names import format_name, parse_name
+from ptrd.wire.names import format_name
 
 if TYPE_CHECKING:
     import asyncio
@@ -46,12 +46,11 @@ class Batch:
 
     def _finish(self, transaction: Transaction, changes: list[Change]) -> None:
         """Give the zones that a job changes their next serials."""
-        pairs: dict[str, tuple[int | None, int]] = {}
+        pairs: dict[bytes, tuple[int | None, int]] = {}
         for zone, serial in filter(None, map(self._serial_of, changes)):
-            old = self._serials.get(zone, serial)
-            if format_name(zone) not in pairs:
-                pairs[format_name(zone)] = old, old + 1 & 0xFFFFFFFF
-        for name, (_, new) in pairs.items():
-            self._serials[parse_name(name)] = new
+            if zone not in pairs:
+                old = self._serials.get(zone, serial)
+                pairs[zone] = old, old + 1 & 0xFFFFFFFF
         if pairs:
-            transaction.set_serials(pairs)
+            transaction.set_serials({format_name(zone): pair for zone, pair in pairs.items()})
+            self._serials |= {zone: new for zone, (_, new) in pairs.items()}

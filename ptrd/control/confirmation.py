@@ -1,8 +1,9 @@
 """Whether names lead back to the addresses that they are given to: looked at before a change, and never within it.
 
 The look is for the names that the change is to write; the transaction takes it along, and refuses names that were not
-looked at where the policy requires it. So no network is waited for while others wait for the database. A look ends with
-the client that it is for, and time in our own queue says nothing about a name.
+looked at where the policy requires it; a change of one record is tried without it, for most projects have no policy. So
+no network is waited for while others wait for the database. A look ends with the client that it is for, and time in our
+own queue says nothing about a name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ptrd import PtrdError
 from ptrd.client.confirm import confirm
 from ptrd.control.actors import Code, ControlError
 from ptrd.control.asking import AUTHORITY
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from ptrd.control.link import Link
     from ptrd.control.options import ConfirmOptions
     from ptrd.control.refs import Ref
-    from ptrd.records.management import Address, Pointer
+    from ptrd.records.management import Account, Address, Pointer, Project
     from ptrd.store.database import Transaction
 
     Ask = Callable[[str, int], Awaitable[Found]]
@@ -69,17 +71,25 @@ class Question(NamedTuple):
     policy: Policy
 
 
+class LookFirst(PtrdError):  # noqa: N818 - it says what to do
+    """Names are to be looked at before they are written. Seen by whoever can look, and by nobody else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What was found before a change, for its transaction."""
+    """What was found before a change, for its transaction; `done` tells whether anybody has looked."""
 
     options: ConfirmOptions
     found: Mapping[Address, Confirmation] = field(default_factory=dict)
     late: frozenset[Address] = frozenset()  # whose turn did not come
+    done: bool = True
 
-    def check(self, transaction: Transaction, pointer: Pointer) -> None:
-        """Let pass a record with new names that its project may have. Raises ControlError."""
-        if policy_of(transaction, pointer.project, self.options.policy) is not Policy.REQUIRE:
+    def check(self, pointer: Pointer, owner: tuple[Project, Account] | None) -> None:
+        """Let pass a record with new names that its project may have. Raises LookFirst, ControlError."""
+        policy = policy_of(owner, self.options.policy)
+        if policy is not Policy.OFF and not self.done:
+            raise LookFirst("these names have not been looked at")
+        if policy is not Policy.REQUIRE:
             return
         if pointer.address in self.late:
             raise ControlError(
@@ -188,7 +198,7 @@ class Confirmer:
         """List what has to be looked at: nothing for whoever will be refused anyway, or where names stay."""
         found = []
         try:
-            check_enabled(transaction, actor)
+            own = check_enabled(transaction, actor)
         except ControlError:
             return []
         for ref, names, must in wishes:
@@ -201,7 +211,7 @@ class Confirmer:
                 continue
             if (old is not None and old.names == names) or (facts.freeze is not None and not actor.is_operator):
                 continue
-            policy = policy_of(transaction, facts.eip.project, self.options.policy)
+            policy = policy_of(own or transaction.owner(facts.eip.project), self.options.policy)
             if policy is not Policy.OFF:
                 found.append(Question(facts.address, names, policy))
         return found
@@ -273,10 +283,9 @@ async def _while_client_stays(work: Coroutine[None, None, None]) -> None:
         await asyncio.gather(looking, return_exceptions=True)
 
 
-def policy_of(transaction: Transaction, project: str, policy: Policy) -> Policy:
+def policy_of(owner: tuple[Project, Account] | None, policy: Policy) -> Policy:
     """Give what is asked of the names of a project: what it has of its own, else the `policy` of the configuration."""
-    found = transaction.project(project)
-    return policy if found is None or found.policy is None else found.policy
+    return policy if owner is None or owner[0].policy is None else owner[0].policy
 
 
 def next_look(found: Confirmation, now: float, options: ConfirmOptions) -> float:

@@ -133,13 +133,12 @@ class Load:
     def __init__(self) -> None:
         self.held = 0
         self._requests = 0
-        self._sources = Counter[tuple[int, int]]()
+        self._sources = Counter[str | int]()  # IPv4 addresses, and the numbers of IPv6 prefixes of 64 bits
 
     @contextlib.contextmanager
     def enter(self, source: str) -> Iterator[Share]:
         """Count a request for as long as it is answered. Raises ControlError (BUSY) when there are too many."""
-        version, number = parse_address(source)
-        key = version, number if version == 4 else number >> 64
+        key = parse_address(source)[1] >> 64 if ":" in source else source
         if self._requests >= MAX_REQUESTS:
             raise ControlError(Code.BUSY, "too many requests are being answered; try again in a moment")
         if self._sources[key] >= MAX_REQUESTS_PER_SOURCE:
@@ -174,7 +173,7 @@ class Share:
             raise too_large
         body = bytearray()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(None if sent.content.is_eof() else BODY_SECONDS):
                 while chunk := await sent.content.readany():
                     body += chunk
                     self.held += len(chunk)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ptrd.control.confirmation import Looks
     from ptrd.control.fields import Fields
     from ptrd.control.refs import Ref
-    from ptrd.records.management import Address, Tag
+    from ptrd.records.management import Account, Address, Project, Tag
     from ptrd.store.database import Transaction
 
 FEW: Final = 10  # of so many records any part may be deleted unasked
@@ -61,7 +61,7 @@ class Editor:
         self._seen: set[Address] | None = set() if once else None
         self._created: Counter[str] = Counter()  # by project
         self._deleted: Counter[str] = Counter()
-        check_enabled(transaction, actor)
+        self._owner = check_enabled(transaction, actor)
 
     def set(self, ref: Ref, fields: Fields, *, must: str | None, if_match: int | None) -> Pair:
         """Create or change a record. Raises ControlError."""
@@ -82,7 +82,7 @@ class Editor:
                 return facts, facts
         renamed = old is None or old.names != new.names
         if renamed and self._looks is not None:
-            self._looks.check(self._transaction, new)
+            self._looks.check(new, self._owner_of(new.project))
         new = self._stamp(new, old)
         if facts.freeze is None and (old is None or (old.names, old.ttl) != (new.names, new.ttl)):
             self._transaction.publish(change_of(new))
@@ -117,7 +117,7 @@ class Editor:
         if tags == old.tags:
             return facts, facts
         new = self._stamp(replace(old, tags=tags), old)
-        self._transaction.put_pointer(new)
+        self._transaction.put_pointer(new, old)
         before, after = {"id": old.id, "tags": tag_rows(old.tags)}, {"id": new.id, "tags": tag_rows(new.tags)}
         self._transaction.note(action, project=new.project, address=new.address, before=before, after=after)
         return facts, facts._replace(pointer=new, revision=self._transaction.revision)
@@ -184,7 +184,7 @@ class Editor:
         return replace(new, revision=self._transaction.revision, updated=updated)
 
     def _put(self, new: Pointer, old: Pointer | None, action: str) -> None:
-        self._transaction.put_pointer(new)
+        self._transaction.put_pointer(new, old)
         before = None if old is None else pointer_row(old)
         self._transaction.note(action, project=new.project, address=new.address, before=before, after=pointer_row(new))
 
@@ -193,12 +193,18 @@ class Editor:
         after = None if new is None else {"reason": new.reason}
         self._transaction.note(action, project=facts.eip.project, address=facts.address, before=before, after=after)
 
+    def _owner_of(self, project: str) -> tuple[Project, Account] | None:
+        """Give a project with its account, which no step changes: read anew only where steps go from one to another."""
+        if self._owner is None or self._owner[0].id != project:
+            self._owner = self._transaction.owner(project)
+        return self._owner
+
     def _check_room(self, facts: Facts) -> None:
         """Let pass a record more: within the account's quota, and where DNS would say it."""
-        project = self._transaction.project(facts.eip.project)
-        account = None if project is None else self._transaction.account(project.account)
-        if account is None:
+        owner = self._owner_of(facts.eip.project)
+        if owner is None:
             raise ControlError(Code.NO_EIP, "the project of this EIP is gone", "eip")
+        _, account = owner
         used = self._transaction.count_pointers(PointerQuery(account=account.id))
         if used >= account.quota:
             sentence = f"the account has {used} of {account.quota} PTR records; delete one, or ask for a larger quota"

@@ -15,6 +15,8 @@ from ptrd.control.actors import Actor, Code, ControlError
 
 MAX_BODY: Final = 1 << 20  # bytes
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps makes one a call
+
 
 @dataclass(slots=True)
 class Request:
@@ -31,11 +33,22 @@ class Request:
     secure: bool = False  # came over TLS, or over the control socket
     actor: Actor | None = None
     values: dict[str, str] = field(default_factory=dict)  # what the pattern of the route took from the path
+    _named: dict[str, list[str]] = field(init=False, repr=False, compare=False)  # headers by name in lower case
+
+    def __post_init__(self) -> None:
+        """Sort the headers by their names, once for all who look for one."""
+        self._named = {}
+        for name, value in self.headers:
+            self._named.setdefault(name.lower(), []).append(value)
 
     def header(self, name: str) -> str | None:
         """Give a header's first value, whatever its case."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        found = self._named.get(name.lower())
+        return found[0] if found else None
+
+    def every_header(self, name: str) -> list[str]:
+        """Give all values of a header, whatever its case, in the order in which they were sent."""
+        return self._named.get(name.lower(), [])
 
     def parameter(self, name: str) -> str | None:
         """Give a query parameter's first value."""
@@ -70,7 +83,7 @@ class Response:
         """Give the bytes of the body."""
         if isinstance(self.body, bytes):
             return self.body
-        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+        return b"" if self.body is None else _encode(self.body).encode()
 
 
 Handler = Callable[[Request], Awaitable[Response]]

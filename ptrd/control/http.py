@@ -11,7 +11,7 @@ import errno
 import logging
 import socket
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ptrd import PtrdError, __version__
 from ptrd.control.api import REQUEST_IDS, new_id
@@ -21,6 +21,7 @@ from ptrd.store.certificate import Renewal, make_context
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable, Callable
 
     from aiohttp import web
     from prometheus_client import CollectorRegistry
@@ -93,6 +94,12 @@ class HttpServer:
         self._keeper = keeper
         self._edge = edge
         self._context = None if keeper is None else _context_of(keeper.current)
+        self._pages: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
+            "/": self._index,
+            "/metrics": self._metrics,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+        }
         self._runner: web.AppRunner | None = None
         self._reception: Reception | None = None
 
@@ -109,34 +116,14 @@ class HttpServer:
         log.parent = logging.getLogger("ptrd")
         log.addFilter(is_ours)
 
-        @web.middleware
-        async def track(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401 - aiohttp's
-            reception = self._reception
-            assert reception is not None  # noqa: S101 - it has accepted the connection
-            reception.allow(request.protocol, BODY_SECONDS + 1.0)
-            try:
-                response: web.StreamResponse = await handler(request)
-            finally:
-                reception.allow(request.protocol, PATIENCE)
-            return response
-
         async def sign(_request: web.Request, response: web.StreamResponse) -> None:
             response.headers["Server"] = "ptrd"
-            name = new_id()
-            for header in REQUEST_IDS:
-                response.headers.setdefault(header, name)  # those of the API have one
+            if REQUEST_IDS[0] not in response.headers:  # those of the API have one
+                response.headers.update(dict.fromkeys(REQUEST_IDS, new_id()))
 
-        app = web.Application(middlewares=[track])
+        app = web.Application()
         app.on_response_prepare.append(sign)
-        app.add_routes(
-            [
-                web.get("/", self._index),
-                web.get("/metrics", self._metrics),
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.route("*", "/{rest:.*}", self._call),
-            ]
-        )
+        app.add_routes([web.route("*", "/{rest:.*}", self._serve)])
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -170,6 +157,17 @@ class HttpServer:
         self._context = _context_of(certificate)
         if self._reception is not None:
             self._reception.context = self._context
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request: a page, and whatever is none is the API's."""
+        reception = self._reception
+        assert reception is not None  # noqa: S101 - it has accepted the connection
+        reception.allow(request.protocol, BODY_SECONDS + 1.0)
+        try:
+            page = self._pages.get(request.path) if request.method in {"GET", "HEAD"} else None
+            return await (page or self._call)(request)
+        finally:
+            reception.allow(request.protocol, PATIENCE)
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         if self._edge is None:

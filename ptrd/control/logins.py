@@ -17,6 +17,7 @@ from ptrd import PtrdError
 from ptrd.control.actors import Actor, Code, ControlError, Role
 from ptrd.control.credentialviews import DAY
 from ptrd.control.passwords import Passwords
+from ptrd.control.together import Together
 from ptrd.store.credentials import ApplicationRow, KeyRow, LoginRow, TokenRow
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ class Logins:
     def __init__(self, link: Link, vault: Vault) -> None:
         self._link = link
         self._vault = vault
+        self._together = Together(link)
         self.passwords = Passwords()
 
     async def token(self, text: str, now: float) -> Actor:
         """Give who has an API token or a login token. Raises ControlError (UNAUTHENTICATED)."""
-        found = await self._link.read(lambda transaction: _read_token(transaction, text, now))
+        found = await self._together.read(lambda transaction: _read_token(transaction, text, now))
         if found is None:
             raise ControlError(Code.UNAUTHENTICATED, WRONG_TOKEN)
         actor, row = found
@@ -98,7 +100,7 @@ class Logins:
             actor = _actor(transaction, standing, row.project)
             return None if actor is None else (row.sealed, actor, row)
 
-        found = await self._link.read(work)
+        found = await self._together.read(work)
         if found is None:
             return None
         sealed, actor, row = found
@@ -279,7 +281,8 @@ def _read_token(
     digest = digest_of(text)
     row = transaction.token_of(digest)
     if row is not None:
-        actor = _standing_actor(transaction, "token", row.id, row.project, now)
+        standing = _standing_of_token(row, row.project, now)
+        actor = None if standing is None else _actor(transaction, standing, row.project)
         return None if actor is None else (actor, row)
     login = transaction.login(digest)
     if login is None or login.expires <= now:
@@ -293,9 +296,7 @@ def _standing(transaction: Transaction, method: str, parent: str, project: str |
     """Give what a login stands by, when that is still good for a project."""
     if method == "token":
         token = transaction.token(parent)
-        if token is None or token.disabled or _is_over(token.expires, now) or token.project not in {None, project}:
-            return None
-        return Standing(method, token.id, token.name, Role(token.role), token.project, "token", token.expires)
+        return None if token is None else _standing_of_token(token, project, now)
     application = transaction.application(parent) if method == "application_credential" else None
     if method == "application_credential":
         if application is None or application.disabled or _is_over(application.expires, now):
@@ -313,6 +314,12 @@ def _standing(transaction: Transaction, method: str, parent: str, project: str |
     return Standing(method, application.id, user.name, role, project, "application", application.expires)
 
 
+def _standing_of_token(token: TokenRow, project: str | None, now: float) -> Standing | None:
+    if token.disabled or _is_over(token.expires, now) or token.project not in {None, project}:
+        return None
+    return Standing("token", token.id, token.name, Role(token.role), token.project, "token", token.expires)
+
+
 def _standing_actor(
     transaction: Transaction, method: str, parent: str, project: str | None, now: float
 ) -> Actor | None:
@@ -326,10 +333,10 @@ def _actor(transaction: Transaction, standing: Standing, project_id: str | None)
     name, credential = f"{kind}:{standing.name}", f"{standing.kind}:{standing.id}"
     if project_id is None:
         return Actor(name, standing.role, credential=credential) if standing.role is Role.OPERATOR else None
-    project = transaction.project(project_id)
-    account = None if project is None else transaction.account(project.account)
-    if project is None or project.id != project_id or account is None or project.disabled or account.disabled:
+    owner = transaction.owner(project_id)
+    if owner is None or any(one.disabled for one in owner):
         return None
+    project, account = owner
     return Actor(name, standing.role, project.id, account.id, credential)
 
 

@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from uuid import uuid4
 
 from ptrd.control.actors import Code, ControlError
-from ptrd.control.confirmation import Wish
+from ptrd.control.confirmation import LookFirst, Looks, Wish
 from ptrd.control.editor import Editor, Pair
 from ptrd.control.fields import checked, read_fields
 from ptrd.control.logins import check_standing
 from ptrd.control.scope import NO_RECORD, check_operator, check_writer, facts_of, find, project_for
 from ptrd.control.tagging import gather_tags, is_meant, read_keys, read_tags, with_tags, without_tags
+from ptrd.control.together import Together
 from ptrd.control.views import KEEP, Edit, Keep, Page, View, edit_of, view_of
 from ptrd.records.management import MAX_BATCH, Address, FieldError, Pointer, Tag, check_description, read_names
 from ptrd.store.database import PointerQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ptrd.control.actors import Actor
-    from ptrd.control.confirmation import Confirmer, Looks
+    from ptrd.control.confirmation import Confirmer
     from ptrd.control.link import Link
     from ptrd.control.refs import Ref
     from ptrd.control.views import Facts, Operation, TagQuery
@@ -51,6 +52,7 @@ class Pointers:
         self, link: Link, new_id: Callable[[], str] = new_record_id, confirmer: Confirmer | None = None
     ) -> None:
         self._link = link
+        self._together = Together(link)
         self._new_id = new_id
         self._confirmer = confirmer
 
@@ -82,12 +84,18 @@ class Pointers:
         if must == "new" and names is None:
             raise ControlError(Code.INVALID, "a new record needs names", "names")
         fields = read_fields(names, ttl, description, tags, enterprise_project)
-        looks = await self._look(actor, [Wish(ref, fields.names, must)], 0.0 if dry_run else patience)
 
         def work(editor: Editor) -> Pair:
             return editor.set(ref, fields, must=must, if_match=if_match)
 
-        return await self._edit(actor, work, request_id, dry_run=dry_run, wait=wait, looks=looks)
+        edit = partial(self._edit, actor, work, request_id, dry_run=dry_run, wait=wait)
+        if self._confirmer is None:
+            return await edit()
+        try:
+            return await edit(looks=Looks(self._confirmer.options, done=False))
+        except LookFirst:
+            wish = Wish(ref, fields.names, must)
+            return await edit(looks=await self._confirmer.look(actor, [wish], 0.0 if dry_run else patience))
 
     async def delete(
         self,
@@ -156,7 +164,9 @@ class Pointers:
         No address may come twice. What is to be deleted is limited as for `delete_many`; `patience` is as for `set`.
         """
         check_writer(actor)
-        looks = await self._look(actor, map(_wish, operations), 0.0 if dry_run else patience)
+        looks = None
+        if self._confirmer is not None:
+            looks = await self._confirmer.look(actor, map(_wish, operations), 0.0 if dry_run else patience)
 
         def steps(editor: Editor) -> list[Callable[[], Pair]]:
             return [partial(_operate, editor, operation) for operation in operations]
@@ -165,7 +175,7 @@ class Pointers:
 
     async def show(self, actor: Actor, ref: Ref) -> View:
         """Show an address, with its record or without (`pointer` is None then)."""
-        return await self._link.read(lambda transaction: view_of(find(transaction, actor, ref), self._link))
+        return view_of(await self._together.read(lambda transaction: find(transaction, actor, ref)), self._link)
 
     async def find(self, actor: Actor, query: PointerQuery, status: str | None = None) -> Page:
         """Find records, in order of their ids; with `status`, those that have it now.
@@ -201,9 +211,9 @@ class Pointers:
             found: list[Facts] = []
             for eip in transaction.eips(wanted, region):
                 named = sorted(pointers.get((eip.region, eip.id), ()), key=lambda pointer: pointer.address)
-                found += [facts_of(transaction, eip, pointer.address, pointer) for pointer in named]
+                found += [facts_of(transaction, eip, pointer.address) for pointer in named]
                 if eip.is_address and not named:
-                    found.append(facts_of(transaction, eip, Address(eip.prefix.version, eip.prefix.number), None))
+                    found.append(facts_of(transaction, eip, Address(eip.prefix.version, eip.prefix.number)))
             return [view_of(facts, self._link) for facts in found]
 
         return await self._link.read(work)
@@ -314,10 +324,6 @@ class Pointers:
         pairs = await self._link.change(run, actor=actor, request_id=request_id, dry_run=dry_run, wait=wait)
         return [edit_of(pair, self._link) for pair in pairs]
 
-    async def _look(self, actor: Actor, wishes: Iterable[Wish], patience: float) -> Looks | None:
-        """Look at the names that are to be written, before anything is."""
-        return None if self._confirmer is None else await self._confirmer.look(actor, wishes, patience)
-
     def _editor(
         self, transaction: Transaction, actor: Actor, *, once: bool = False, looks: Looks | None = None
     ) -> Editor:
@@ -328,7 +334,7 @@ class Pointers:
         for pointer in pointers:
             eip = transaction.eip(pointer.region, pointer.eip)
             if eip is not None:
-                found.append(view_of(facts_of(transaction, eip, pointer.address, pointer), self._link))
+                found.append(view_of(facts_of(transaction, eip, pointer.address), self._link))
         return found
 
 

@@ -17,7 +17,7 @@ from ptrd.wire.reverse import BITS
 if TYPE_CHECKING:
     from ptrd.control.actors import Actor
     from ptrd.control.refs import Ref
-    from ptrd.records.management import Eip, Pointer
+    from ptrd.records.management import Account, Eip, Project
     from ptrd.store.database import Transaction
 
 NO_EIP = "there is no such EIP in this project"
@@ -36,14 +36,14 @@ def check_writer(actor: Actor) -> None:
         raise ControlError(Code.FORBIDDEN, "this credential may only read; ask for one with the role writer", "role")
 
 
-def check_enabled(transaction: Transaction, actor: Actor) -> None:
-    """Let a tenant pass whose project and account are not disabled. Raises ControlError."""
+def check_enabled(transaction: Transaction, actor: Actor) -> tuple[Project, Account] | None:
+    """Let a tenant pass whose project and account are not disabled, and give them. Raises ControlError."""
     if actor.is_operator:
-        return
-    project = transaction.project(actor.project or "")
-    account = None if project is None else transaction.account(project.account)
-    if project is None or account is None or project.disabled or account.disabled:
+        return None
+    owner = transaction.owner(actor.project or "")
+    if owner is None or any(one.disabled for one in owner):
         raise ControlError(Code.FORBIDDEN, "this project is disabled; what is served stays, ask the operator")
+    return owner
 
 
 def project_for(actor: Actor, project: str | None) -> str | None:
@@ -64,26 +64,24 @@ def find(transaction: Transaction, actor: Actor, ref: Ref) -> Facts:
         eip = transaction.eip(pointer.region, pointer.eip)
         if eip is None:
             raise ControlError(Code.NO_RECORD, NO_RECORD, "id")
-        return facts_of(transaction, eip, pointer.address, pointer)
+        return facts_of(transaction, eip, pointer.address)
     if ref.eip is None:
         eip = None if ref.address is None else transaction.eip_at(ref.address)
     else:
         eip = transaction.eip(ref.region or "", ref.eip)
     if eip is None or not _may_see(actor, eip.project):
         raise ControlError(Code.NO_EIP, NO_EIP, "eip")
-    address = _address_in(eip, ref)
-    return facts_of(transaction, eip, address, transaction.pointer(address))
+    return facts_of(transaction, eip, _address_in(eip, ref))
 
 
-def facts_of(transaction: Transaction, eip: Eip, address: Address, pointer: Pointer | None) -> Facts:
+def facts_of(transaction: Transaction, eip: Eip, address: Address) -> Facts:
     """Gather what the store says of an address."""
-    revision = transaction.last_touched(address)
+    pointer, freeze, finding, revision = transaction.known(address)
     removed = False
     if pointer is None and revision:
         newest = transaction.journal(limit=1, address=address, newest_first=True)
         removed = any(entry.project == eip.project and entry.action in REMOVALS for entry in newest)
-    finding = None if pointer is None else transaction.finding(address)
-    return Facts(pointer, eip, address, transaction.freeze(address), revision, removed, finding)
+    return Facts(pointer, eip, address, freeze, revision, removed, finding)
 
 
 def frozen_at(transaction: Transaction, eip: Eip) -> list[Address]:

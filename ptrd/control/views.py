@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ptrd.control.actors import ControlError
@@ -66,11 +67,27 @@ class View:
         return whole if self.eip.is_address else f"{whole}~{self.address}"
 
 
-class Edit(NamedTuple):
-    """An address before and after a change. Without a record, a view's `pointer` is None."""
+class Edit:
+    """An address before and after a change, as its transaction saw it.
 
-    before: View
-    after: View
+    What that means now is worked out when somebody asks: most never ask what was before, and who waits until a change
+    is live looks again.
+    """
+
+    def __init__(self, was: Facts, facts: Facts, link: Link) -> None:
+        self.was = was
+        self.facts = facts
+        self._link = link
+
+    @cached_property
+    def before(self) -> View:
+        """Show what there was; without a record its `pointer` is None, here and below."""
+        return view_of(self.was, self._link)
+
+    @cached_property
+    def after(self) -> View:
+        """Show what there is."""
+        return view_of(self.facts, self._link)
 
 
 class Page(NamedTuple):
@@ -162,4 +179,4 @@ def view_of(facts: Facts, link: Link) -> View:
 
 def edit_of(pair: tuple[Facts, Facts], link: Link) -> Edit:
     """Say what the facts before and after a change mean."""
-    return Edit(view_of(pair[0], link), view_of(pair[1], link))
+    return Edit(*pair, link)

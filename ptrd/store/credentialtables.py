@@ -112,6 +112,10 @@ MAX_LOGINS: Final = 1000  # of one parent; a client that logs in for every reque
 _KEPT: Final = 30 * 86400.0  # seconds that an expired token can still be seen
 
 _REMEMBERED: Final = tuple(field.name for field in dataclasses.fields(RememberedRow))
+_NAMES: Final[dict[type[DataclassInstance], tuple[str, ...]]] = {
+    kind: tuple(field.name for field in dataclasses.fields(kind))
+    for kind in (TokenRow, KeyRow, UserRow, MembershipRow, ApplicationRow, LoginRow)
+}
 
 Row = TypeVar("Row", TokenRow, KeyRow, UserRow, MembershipRow, ApplicationRow, LoginRow)
 
@@ -294,7 +298,7 @@ class CredentialTables(Tables):
         return [_row(kind, found) for found in self.rows(statement, *wanted.values())]
 
     def _put(self, table: str, key: tuple[str, ...], row: DataclassInstance) -> None:
-        names = [field.name for field in dataclasses.fields(row)]
+        names = _NAMES[type(row)]
         updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key)
         self.run(
             f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names of ours
@@ -303,14 +307,12 @@ class CredentialTables(Tables):
         )
 
 
-def _columns(kind: type[DataclassInstance]) -> str:
-    return ", ".join(field.name for field in dataclasses.fields(kind))
+def _columns(kind: type[Row]) -> str:
+    return ", ".join(_NAMES[kind])
 
 
 def _row(kind: type[Row], values: tuple[Any, ...]) -> Row:
     """Make a row's value: SQLite has no booleans."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    given = dict(zip(names, values, strict=True))
-    if "disabled" in given:
-        given["disabled"] = bool(given["disabled"])
-    return kind(**given)
+    named = zip(_NAMES[kind], values, strict=True)
+    given: list[Any] = [bool(value) if name == "disabled" else value for name, value in named]
+    return kind(*given)

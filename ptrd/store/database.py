@@ -54,6 +54,15 @@ class DueFinding(NamedTuple):
     known: Confirmation | None
 
 
+class Known(NamedTuple):
+    """All that is kept about one address. `revision` is that of the newest row of the journal about it, 0 for none."""
+
+    pointer: Pointer | None
+    freeze: Freeze | None
+    finding: Confirmation | None
+    revision: int
+
+
 class Job(NamedTuple):
     """What `Database.write` takes."""
 
@@ -96,6 +105,9 @@ class Transaction(CredentialRows, Protocol):
     def project(self, name_or_id: str) -> Project | None:
         """Find a project by its id or its name."""
 
+    def owner(self, project_id: str) -> tuple[Project, Account] | None:
+        """Find a project by its id, with its account."""
+
     def projects(self, account: str | None = None) -> list[Project]:
         """List the projects by name, an account's or all."""
 
@@ -129,8 +141,8 @@ class Transaction(CredentialRows, Protocol):
     def drop_eip(self, region: str, eip_id: str) -> None:
         """Take an EIP out."""
 
-    def pointer(self, address: Address) -> Pointer | None:
-        """Find the pointer of an address."""
+    def known(self, address: Address) -> Known:
+        """Find all that is kept about an address."""
 
     def pointer_by_id(self, pointer_id: str) -> Pointer | None:
         """Find a pointer by its id."""
@@ -144,14 +156,11 @@ class Transaction(CredentialRows, Protocol):
     def every_pointer(self) -> Iterator[Pointer]:
         """Visit all pointers in the order of their addresses, without holding them all."""
 
-    def put_pointer(self, pointer: Pointer) -> None:
-        """Write a pointer."""
+    def put_pointer(self, pointer: Pointer, old: Pointer | None = None) -> None:
+        """Write a pointer; `old` is the one that it is known to take the place of."""
 
     def drop_pointer(self, address: Address) -> None:
         """Take a pointer out."""
-
-    def finding(self, address: Address) -> Confirmation | None:
-        """Find what is known of the names of a pointer."""
 
     def put_finding(self, address: Address, found: Confirmation, due: float) -> None:
         """Write what was found about names, unless the pointer has others now, and when the next look is due."""
@@ -170,9 +179,6 @@ class Transaction(CredentialRows, Protocol):
 
     def count_findings(self, policy: Policy) -> dict[str, int]:
         """Count pointers by what was found, where there is a policy."""
-
-    def freeze(self, address: Address) -> Freeze | None:
-        """Find what is known of a frozen address."""
 
     def freezes(self) -> list[Freeze]:
         """List the frozen addresses."""

@@ -69,17 +69,9 @@ WHEN NEW.names <> OLD.names OR NEW.project <> OLD.project BEGIN
 END;
 """
 
-_FINDING: Final = """SELECT names, verdict, sentence, remarks, checked, note FROM findings
-    JOIN pointers USING (version, address)"""
-
 
 class FindingTables(Tables):
     """What is known of names."""
-
-    def finding(self, address: Address) -> Confirmation | None:
-        """Give what is known of the names of a pointer; None when nobody has looked, or there is no pointer."""
-        row = self.row(f"{_FINDING} WHERE version = ? AND address = ?", address.version, pack(address.number))
-        return _confirmation(*row) if row else None
 
     def put_finding(self, address: Address, found: Confirmation, due: float) -> None:
         """Write what was found, and when the next look is due; nothing when the pointer is gone or has other names."""
@@ -125,7 +117,7 @@ class FindingTables(Tables):
             found.sort(key=lambda row: row[:3])
             del found[limit:]
         return [
-            DueFinding(unpack(version, number), tuple(json.loads(row[0])), _confirmation(*row))
+            DueFinding(unpack(version, number), tuple(json.loads(row[0])), confirmation_of(*row))
             for _, version, number, *row in found
         ]
 
@@ -167,9 +159,10 @@ class FindingTables(Tables):
         return dict(rows.fetchall())
 
 
-def _confirmation(
+def confirmation_of(
     names: str, verdict: str, sentence: str, remarks: str, checked: float, note: str
 ) -> Confirmation | None:
+    """Make what is known of names of a row; None when nobody has looked."""
     if verdict == UNCHECKED:
         return None
     return Confirmation(tuple(json.loads(names)), Verdict(verdict), sentence, tuple(json.loads(remarks)), checked, note)

@@ -48,6 +48,9 @@ CREATE UNIQUE INDEX eips_by_address ON eips (version, first);
 
 _ACCOUNT: Final = "SELECT id, name, quota, disabled, created FROM accounts"
 _PROJECT: Final = "SELECT id, name, account, disabled, created, policy FROM projects"
+_OWNER: Final = """SELECT projects.id, projects.name, projects.account, projects.disabled, projects.created, policy,
+    accounts.id, accounts.name, quota, accounts.disabled, accounts.created
+    FROM projects JOIN accounts ON accounts.id = projects.account WHERE projects.id = ?"""
 _EIP: Final = "SELECT region, id, project, version, first, length, created FROM eips"
 
 
@@ -84,6 +87,11 @@ class InventoryTables(Tables):
         """Find a project by its id, else by its name."""
         found = self.row(f"{_PROJECT} WHERE id = ?", name_or_id) or self.row(f"{_PROJECT} WHERE name = ?", name_or_id)
         return _project(found) if found else None
+
+    def owner(self, project_id: str) -> tuple[Project, Account] | None:
+        """Find a project by its id, with its account."""
+        found = self.row(_OWNER, project_id)
+        return (_project(found[:6]), _account(found[6:])) if found else None
 
     def projects(self, account: str | None = None) -> list[Project]:
         """Give all projects, or those of an account by its id, by name."""

@@ -57,6 +57,7 @@ CREATE TABLE serials (
 _ENTRY: Final = """SELECT revision, position, time, actor, action, project, version, address, before, after, request_id,
     (SELECT json_group_array(json_array(zone, old, new)) FROM journal_serials
         WHERE journal_serials.revision = journal.revision) FROM journal"""
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode  # made once, since json.dumps makes one a call
 
 
 class JournalTables(Tables):
@@ -158,7 +159,7 @@ class JournalTables(Tables):
 
 
 def _dump(values: dict[str, Any] | None) -> str | None:
-    return None if values is None else json.dumps(values, separators=(",", ":"))
+    return None if values is None else _encode(values)
 
 
 def _entry(row: tuple[Any, ...]) -> JournalEntry:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.records.confirmation import UNCONFIRMED
 from ptrd.records.management import Freeze, Pointer, Tag
+from ptrd.store.database import Known
+from ptrd.store.findingtables import confirmation_of
 from ptrd.store.tables import Tables, pack, unpack
 
 if TYPE_CHECKING:
@@ -79,18 +81,35 @@ _TAGGED: Final = """EXISTS (SELECT 1 FROM tags
     WHERE tags.version = pointers.version AND tags.address = pointers.address AND tags.key = ?"""
 _FOUND: Final = """EXISTS (SELECT 1 FROM findings
     WHERE findings.version = pointers.version AND findings.address = pointers.address"""
-_POINTER: Final = """SELECT id, version, address, eip, region, project, names, ttl, description, enterprise_project,
-    revision, created, updated, (SELECT json_group_array(json_array(key, value)) FROM tags
-        WHERE tags.version = pointers.version AND tags.address = pointers.address) FROM pointers"""
+_COLUMNS: Final = """pointers.id, pointers.version, pointers.address, eip, region, pointers.project, names, ttl,
+    description, enterprise_project, revision, created, updated,
+    (SELECT json_group_array(json_array(key, value)) FROM tags
+        WHERE tags.version = pointers.version AND tags.address = pointers.address)"""
+_POINTER: Final = f"SELECT {_COLUMNS} FROM pointers"  # noqa: S608 - columns of ours
+_KNOWN: Final = f"""SELECT {_COLUMNS}, names, verdict, sentence, remarks, checked, note, reason, since,
+    (SELECT max(revision) FROM journal WHERE journal.version = asked.version AND journal.address = asked.address
+        AND journal.address IS NOT NULL)
+    FROM (SELECT ? AS version, ? AS address) AS asked
+    LEFT JOIN pointers ON pointers.version = asked.version AND pointers.address = asked.address
+    LEFT JOIN findings ON findings.version = asked.version AND findings.address = asked.address
+    LEFT JOIN freezes ON freezes.version = asked.version AND freezes.address = asked.address"""  # noqa: S608 - the same
 
 
 class PointerTables(Tables):
     """What addresses are called."""
 
-    def pointer(self, address: Address) -> Pointer | None:
-        """Find the pointer of an address."""
-        found = self.row(f"{_POINTER} WHERE version = ? AND address = ?", address.version, pack(address.number))
-        return _pointer(found) if found else None
+    def known(self, address: Address) -> Known:
+        """Find all that is kept about an address, in one question."""
+        found = self.row(_KNOWN, address.version, pack(address.number))
+        if found is None:  # which a question without a condition never is
+            return Known(None, None, None, 0)
+        pointer, finding, (reason, since, revision) = found[:14], found[14:20], found[20:]
+        return Known(
+            None if pointer[0] is None else _pointer(pointer),
+            None if reason is None else Freeze(address, reason, since),
+            None if finding[1] is None else confirmation_of(*finding),
+            revision or 0,
+        )
 
     def pointer_by_id(self, pointer_id: str) -> Pointer | None:
         """Find a pointer by its id."""
@@ -120,9 +139,36 @@ class PointerTables(Tables):
         """Give all pointers, IPv4 first, by address; one at a time."""
         return map(_pointer, self.rows(f"{_POINTER} ORDER BY version, address"))
 
-    def put_pointer(self, pointer: Pointer) -> None:
-        """Write the pointer of an address, with its tags."""
+    def put_pointer(self, pointer: Pointer, old: Pointer | None = None) -> None:
+        """Write the pointer of an address, with its tags. What it has in common with `old` is not written again."""
         version, number = pointer.address.version, pack(pointer.address.number)
+        if old is not None and _kept(pointer) == _kept(old):
+            self.run(
+                "UPDATE pointers SET names = ?, ttl = ?, description = ?, enterprise_project = ?, revision = ?,"
+                " updated = ? WHERE version = ? AND address = ?",
+                json.dumps(pointer.names),
+                pointer.ttl,
+                pointer.description,
+                pointer.enterprise_project,
+                pointer.revision,
+                pointer.updated,
+                version,
+                number,
+            )  # fmt: skip - as the columns stand
+        else:
+            self._put_whole(pointer)
+        if old is None or old.tags != pointer.tags:
+            self.run("DELETE FROM tags WHERE version = ? AND address = ?", version, number)
+            for tag in pointer.tags:
+                self.run(
+                    "INSERT INTO tags (version, address, key, value) VALUES (?, ?, ?, ?)",
+                    version,
+                    number,
+                    tag.key,
+                    tag.value,
+                )  # fmt: skip - as the columns stand
+
+    def _put_whole(self, pointer: Pointer) -> None:
         self.run(
             "INSERT INTO pointers (id, version, address, eip, region, project, names, ttl, description,"
             " enterprise_project, revision, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -131,8 +177,8 @@ class PointerTables(Tables):
             " description = excluded.description, enterprise_project = excluded.enterprise_project,"
             " revision = excluded.revision, created = excluded.created, updated = excluded.updated",
             pointer.id,
-            version,
-            number,
+            pointer.address.version,
+            pack(pointer.address.number),
             pointer.eip,
             pointer.region,
             pointer.project,
@@ -144,26 +190,10 @@ class PointerTables(Tables):
             pointer.created,
             pointer.updated,
         )  # fmt: skip - as the columns stand
-        self.run("DELETE FROM tags WHERE version = ? AND address = ?", version, number)
-        for tag in pointer.tags:
-            self.run(
-                "INSERT INTO tags (version, address, key, value) VALUES (?, ?, ?, ?)",
-                version,
-                number,
-                tag.key,
-                tag.value,
-            )  # fmt: skip - as the columns stand
 
     def drop_pointer(self, address: Address) -> None:
         """Take the pointer of an address out, with its tags."""
         self.run("DELETE FROM pointers WHERE version = ? AND address = ?", address.version, pack(address.number))
-
-    def freeze(self, address: Address) -> Freeze | None:
-        """Tell whether an address is frozen, and why."""
-        found = self.row(
-            "SELECT reason, since FROM freezes WHERE version = ? AND address = ?", address.version, pack(address.number)
-        )
-        return Freeze(address, *found) if found else None
 
     def freezes(self) -> list[Freeze]:
         """Give all frozen addresses, IPv4 first, by address."""
@@ -216,6 +246,11 @@ def _condition(query: PointerQuery) -> tuple[str, list[object]]:
             values.append(value[1:] if fuzzy else value)
         parts.append(f"{_TAGGED}{test})")
     return " AND ".join(parts), values
+
+
+def _kept(pointer: Pointer) -> tuple[object, ...]:
+    """Give what stays as it is for as long as a record is of its EIP, and what indexes and other tables hold on to."""
+    return pointer.address, pointer.id, pointer.region, pointer.eip, pointer.project, pointer.created
 
 
 def _pointer(row: tuple[Any, ...]) -> Pointer:

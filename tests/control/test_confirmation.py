@@ -109,6 +109,14 @@ def test_nothing_is_asked_when_the_policy_is_off(confirmed):
     assert work.show(work.shop, ONE).finding is None
 
 
+@pytest.mark.parametrize("policy", list(Policy))
+def test_who_is_refused_anyway_has_nobody_asked(confirmed, policy):
+    """A change that cannot be, whatever its names are, is refused as such, and its names are not looked at."""
+    work = confirmed(policy)
+    assert work.code(work.set(work.shop, ONE, "mail.example.com", if_match=7)) == ("stale", "")
+    assert work.resolver.asked == []
+
+
 def test_warn_makes_the_record_and_says_what_was_found(confirmed):
     """The finding is on the answer and stays on the record; a name that leads back is confirmed."""
     work = confirmed(Policy.WARN)

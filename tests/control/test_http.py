@@ -67,6 +67,7 @@ def test_other_pages(tmp_path):
             assert headers["server"] == "ptrd" and headers["x-request-id"].startswith("req-")
             assert (await site.get("/../etc/passwd"))[0] == 404
             assert (await site.send("DELETE", "/metrics"))[0] == 404
+            assert (await site.get("/%72eadyz?x=y"))[0] == 200  # however it is spelled
             assert (await site.get("/metrics", "X: " + "y" * 9000))[0] == 400
             status, headers, body = await site.send("HEAD", "/healthz")
             assert (status, headers["content-length"], body) == (200, "3", "")

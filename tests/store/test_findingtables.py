@@ -45,7 +45,7 @@ def put(*pointers):
 
 def find(database, where):
     """Give what is known of an address."""
-    return database.read(lambda transaction: transaction.finding(address(where)))
+    return database.read(lambda transaction: transaction.known(address(where)).finding)
 
 
 def note(database, where, found, due=2000.0):

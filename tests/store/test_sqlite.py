@@ -74,6 +74,8 @@ def test_inventory_is_found(database):
         assert [transaction.project(PROJECTS[2].id), transaction.project("other")] == [PROJECTS[2]] * 2
         assert transaction.account("third") is transaction.project("third") is transaction.eip("west", "e1") is None
         assert transaction.projects(ACCOUNTS[0].id) == [PROJECTS[1], PROJECTS[0]]
+        assert transaction.owner(PROJECTS[2].id) == (PROJECTS[2], ACCOUNTS[1])
+        assert transaction.owner("other") is None  # by its id alone, as an actor has it
         assert transaction.eip("south", "e1") == EIPS[1]
         assert transaction.eips() == [EIPS[0], EIPS[2], EIPS[1]]
         assert transaction.eips(region="north", limit=1) == [EIPS[0]]
@@ -147,7 +149,7 @@ def test_rows_are_replaced_and_dropped(database):
     )
 
     def clear(transaction):
-        assert transaction.pointer_by_id("e" * 32) == transaction.pointer(address("203.0.113.9"))
+        assert transaction.pointer_by_id("e" * 32) == transaction.known(address("203.0.113.9")).pointer
         transaction.drop_account(ACCOUNTS[0].id)  # what refers to it may go later in the same transaction
         transaction.drop_freeze(address("192.0.2.1"))
         for project in PROJECTS[:2]:
@@ -155,7 +157,9 @@ def test_rows_are_replaced_and_dropped(database):
         for eip in EIPS[:2]:
             transaction.drop_eip(eip.region, eip.id)
         transaction.drop_pointer(address("203.0.113.9"))
-        assert transaction.pointer(address("203.0.113.9")) is transaction.freeze(address("192.0.2.1")) is None
+        assert (
+            transaction.known(address("203.0.113.9")).pointer is transaction.known(address("192.0.2.1")).freeze is None
+        )
 
     write(database, clear)
     assert everything(database)[1:6] == ([ACCOUNTS[1]], [PROJECTS[2]], [EIPS[2]], [], [])
@@ -230,7 +234,7 @@ def test_a_dry_run_changes_nothing(database):
     def work(transaction):
         transaction.publish(CHANGE)
         transaction.put_pointer(pointer("192.0.2.1"))
-        return transaction.pointer(address("192.0.2.1"))
+        return transaction.known(address("192.0.2.1")).pointer
 
     result = write(database, work, finish=lambda _, changes: seen.extend(changes), dry_run=True)
     assert result == (pointer("192.0.2.1"), 1, [CHANGE]) and seen == [CHANGE]

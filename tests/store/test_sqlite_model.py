@@ -89,13 +89,14 @@ addresses = st.sampled_from([Address(version, base | low) for version, base in B
 tags = st.dictionaries(st.sampled_from(["env", "team", "ü"]), st.sampled_from(["", "a", "ab", "%", "_b"])).map(
     lambda found: tuple(Tag(*item) for item in sorted(found.items()))
 )
+ttls = st.integers(1, 2**31 - 1)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 operations = st.one_of(
     st.tuples(st.just("eip"), prefixes(), st.sampled_from(REGIONS), st.sampled_from("xyz"), st.sampled_from(PROJECTS)),
     st.tuples(st.just("eip"), prefixes(), st.sampled_from(REGIONS), st.sampled_from("xyz"), st.sampled_from(PROJECTS)),
     st.tuples(st.just("release"), st.sampled_from(REGIONS), st.sampled_from("xyz")),
-    st.tuples(st.just("pointer"), addresses, texts, tags, st.integers(1, 2**31 - 1), st.sampled_from(["0", "7"])),
-    st.tuples(st.just("pointer"), addresses, texts, tags, st.integers(1, 2**31 - 1), st.sampled_from(["0", "7"])),
+    st.tuples(st.just("pointer"), addresses, texts, tags, ttls, st.sampled_from(["0", "7"]), st.booleans()),
+    st.tuples(st.just("pointer"), addresses, texts, tags, ttls, st.sampled_from(["0", "7"]), st.booleans()),
     st.tuples(st.just("drop"), addresses),
     st.tuples(st.just("freeze"), addresses, texts),
     st.tuples(st.just("thaw"), addresses),
@@ -146,10 +147,11 @@ def perform(operation, transaction, model, revision):
                     transaction.drop_pointer(address)
                     del model.pointers[address]
     elif kind == "pointer":
-        address, text, pointer_tags, ttl, enterprise_project = values
+        address, text, pointer_tags, ttl, enterprise_project, hides_old = values
         eip = model.eip_at(address)
         assert transaction.eip_at(address) == eip
-        assert transaction.pointer(address) == model.pointers.get(address)
+        old = model.pointers.get(address)
+        assert transaction.known(address)[:2] == (old, model.freezes.get(address))
         if eip is not None:
             pointer = Pointer(
                 identity(address),
@@ -166,7 +168,7 @@ def perform(operation, transaction, model, revision):
                 1.25,
                 2.5,
             )  # fmt: skip - one line more says less
-            transaction.put_pointer(pointer)
+            transaction.put_pointer(pointer, None if hides_old else old)
             model.pointers[address] = pointer
     elif kind == "drop":
         transaction.drop_pointer(*values)
@@ -207,8 +209,10 @@ def compare(database, model, query):
         rows = transaction.journal(limit=10**6)
         assert [replace(row, serials={}) for row in rows] == model.journal
         for address in model.pointers | model.freezes:
-            rows = [row.revision for row in model.journal if row.address == address]
-            assert transaction.last_touched(address) == max(rows, default=0)
+            newest = max([row.revision for row in model.journal if row.address == address], default=0)
+            assert transaction.last_touched(address) == newest
+            kept = model.pointers.get(address), model.freezes.get(address), None, newest
+            assert transaction.known(address) == kept
         for project in PROJECTS:
             ours = PointerQuery(project=project.id)
             assert transaction.count_pointers(ours) == len(model.find(ours))

@@ -186,8 +186,7 @@ class HuaweiRecords:
             if_match=forms.if_match(request),
             request_id=request.id,
         )
-        gone = edit.before.pointer if edit.before is not None else None
-        return Response(202, views.show_removed(edit.after, gone, self._base(request)))
+        return Response(202, views.show_removed(edit.after, edit.was.pointer, self._base(request)))
 
     async def _find(self, request: Request) -> Page:
         actor = actor_of(request)

@@ -6,6 +6,7 @@ long or how large a value may be is decided by the use cases, which say it bette
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ptrd.control.actors import Code
@@ -25,6 +26,7 @@ _KINDS: Final[dict[str, tuple[type, str]]] = {
     "array": (list, "a list"),
     "null": (type(None), "null"),
 }
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LISTS: Final = ("operations",)  # whose items a fault counts by `index`
 
 
@@ -91,7 +93,7 @@ def _is_of(value: object, kind: str) -> bool:
 
 def _is_unicode(text: str) -> bool:
     """Tell whether a text has no lone surrogate, which JSON can spell and UTF-8 cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return not _SURROGATE.search(text)
 
 
 def _named(field: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ENTITY_TAG: Final = re.compile(r'"([0-9]{1,19})"')
 _NUMBER: Final = re.compile(r"[0-9]{1,19}")
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _SECONDS: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
 
@@ -119,6 +120,8 @@ class Call:
 def read_query(operation: Operation, request: Request) -> dict[str, Any]:
     """Read the query parameters into the types of their schemas. Raises ControlError."""
     found: dict[str, Any] = {}
+    if not request.query:
+        return found
     for name, count in Counter(name for name, _ in request.query).items():
         if name not in operation.parameters:
             known = ", ".join(operation.parameters) or "none"
@@ -171,7 +174,7 @@ def _within(name: str, text: str, schema: dict[str, Any], number: float | None) 
 
 
 def _check_text(name: str, text: str) -> None:
-    if any("\ud800" <= char <= "\udfff" or char == "\0" for char in text):
+    if _NO_TEXT.search(text):
         raise ControlError(Code.INVALID, f"{name} is no text in UTF-8: {quote(text)}", name)
 
 

@@ -10,7 +10,7 @@ from ptrd.control.native.call import Call, Operation
 from ptrd.control.native.inventory import location, project_id, write_time
 from ptrd.control.native.problems import Fault, FaultsError
 from ptrd.control.refs import Ref, ref_of_address, ref_of_eip, ref_of_id
-from ptrd.control.views import KEEP, Edit, View
+from ptrd.control.views import KEEP
 from ptrd.control.views import Operation as Step
 from ptrd.records.management import DEFAULT_TTL, Tag
 from ptrd.records.values import StrayBits, ValueText, parse_prefix
@@ -18,6 +18,7 @@ from ptrd.store.database import PointerQuery
 
 if TYPE_CHECKING:
     from ptrd.control.cases import Cases
+    from ptrd.control.views import Edit, View
     from ptrd.records.confirmation import Confirmation
     from ptrd.records.model import Prefix
 
@@ -206,31 +207,33 @@ class PointerOperations:
             call.actor, _steps(call.body["operations"]), yes=call.body.get("yes", False),
             dry_run=call.dry_run, patience=call.wait, request_id=call.request_id,
         )  # fmt: skip
-        newest = max((edit.after.revision for edit in edits), default=0)
+        newest = max((edit.facts.revision for edit in edits), default=0)
+        befores, afters = [edit.before for edit in edits], [edit.after for edit in edits]
         if call.wait and not call.dry_run:
             await self._link.wait_live(newest, call.left)
-            edits = [Edit(edit.before, await self._again(call, edit.after)) for edit in edits]
-        changes = [{"before": existing(edit.before), "after": existing(edit.after)} for edit in edits]
+            afters = [await self._again(call, edit) for edit in edits]
+        changes = [
+            {"before": existing(before), "after": existing(after)}
+            for before, after in zip(befores, afters, strict=True)
+        ]
         is_live = not call.dry_run and self._link.is_live(newest)
         return Response(200, {"dry_run": call.dry_run, "live": is_live, "changes": changes})
 
     async def _edited(self, call: Call, edit: Edit) -> Response:
         """Answer a change of one record: with what would be, or with what is, when it is asked so once it is live."""
-        before, after = edit
         if call.dry_run:
-            return Response(200, {"dry_run": True, "before": existing(before), "after": existing(after)})
+            return Response(200, {"dry_run": True, "before": existing(edit.before), "after": existing(edit.after)})
         if call.wait:
-            await self._link.wait_live(after.revision, call.left)
-            after = await self._again(call, after)
-        is_new = 201 in call.operation.answers and (before is None or before.pointer is None)
-        return _response(201 if is_new else 200, after)
+            await self._link.wait_live(edit.facts.revision, call.left)
+        is_new = 201 in call.operation.answers and edit.was.pointer is None
+        return _response(201 if is_new else 200, await self._again(call, edit) if call.wait else edit.after)
 
-    async def _again(self, call: Call, view: View) -> View:
+    async def _again(self, call: Call, edit: Edit) -> View:
         """Look again; when somebody has taken the EIP away meanwhile, it is as it was."""
         try:
-            return await self._pointers.show(call.actor, ref_of_address(view.address))
+            return await self._pointers.show(call.actor, ref_of_address(edit.facts.address))
         except ControlError:
-            return view
+            return edit.after
 
 
 def existing(view: View | None) -> dict[str, Any] | None:
