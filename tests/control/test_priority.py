@@ -27,6 +27,7 @@ from ptrd.serve.confine import give_up_capabilities
 resource.setrlimit(resource.RLIMIT_NICE, (0, 0))
 give_up_capabilities()
 """
+NICER = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)  # than these tests
 BURNER = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nprint(flush=True)\nwhile True: pass"
 
 
@@ -57,7 +58,7 @@ def test_that_work_has_what_nobody_wants() -> None:
     """It enters SCHED_IDLE, and is nice as well, for the day when it leaves that."""
     if not may_return():
         pytest.skip("leaving SCHED_IDLE takes root, or `ulimit -e 10`")
-    assert nice_of_work(os.SCHED_IDLE) == 10
+    assert nice_of_work(os.SCHED_IDLE) == NICER
 
 
 @pytest.mark.usefixtures("burner")
@@ -65,9 +66,9 @@ def test_that_work_which_gets_nothing_takes_a_part() -> None:
     """On a core that is never idle it leaves SCHED_IDLE."""
     if not may_return():
         pytest.skip("leaving SCHED_IDLE takes root, or `ulimit -e 10`")
-    assert nice_of_work(os.SCHED_BATCH, look=0.3) == 10
+    assert nice_of_work(os.SCHED_BATCH, look=0.3) == NICER
 
 
 def test_that_who_could_not_come_back_does_not_go() -> None:
     """Without the right to leave SCHED_IDLE it is never entered; a low priority is all."""
-    assert nice_of_work(os.SCHED_BATCH, before=UNPRIVILEGED) == 10
+    assert nice_of_work(os.SCHED_BATCH, before=UNPRIVILEGED) == NICER
