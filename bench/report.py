@@ -76,7 +76,7 @@ def markdown(book: Book, plots: str = "") -> str:
         f"Measured on {about['date']} at revision {revisions}, in runs: {len(runs)}. {about['cores']} cores of "
         f"{about['processor']}, {about['memory'] / 2**30:.0f} GiB, {about['system']}, kernel {about['kernel']}, "
         f"{about['python']}. {', '.join(versions)}. {rounds} rounds of "
-        f"{about['options']['seconds']} s for each server and row; load average before: {loads}. "
+        f"{_span(run['options']['seconds'] for run in runs)} s for each server and row; load average before: {loads}. "
         "The machine is virtual and shared: latencies and losses differ from run to run, ratios less."
     )
     parts = ["\n".join(textwrap.wrap(where, 120)) + "\n"]
