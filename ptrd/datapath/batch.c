@@ -18,6 +18,7 @@ struct datagram {
         struct cmsghdr align;
         uint8_t bytes[CONTROL];
     } asked, answered;
+    struct query read;
     struct reply reply;
 };
 
@@ -114,22 +115,36 @@ static void answer_from(struct msghdr *header, struct datagram *datagram, const 
     header->msg_control = datagram->answered.bytes;
 }
 
+/* Reads all queries, with their look-ups side by side: each waits for memory three times, but all wait together. */
+static void read_batch(struct batch *batch, const struct image *image) {
+    for (int index = 0; index < batch->received; index++) {
+        struct datagram *datagram = &batch->datagrams[index];
+        read_ordinary(image, (bytes_t){datagram->query, batch->in[index].msg_len}, &datagram->read);
+    }
+    for (int index = 0; index < batch->received; index++)
+        if (batch->datagrams[index].read.ordinary)
+            fetch_slots(&batch->datagrams[index].read.lookup);
+    for (int index = 0; index < batch->received; index++)
+        if (batch->datagrams[index].read.ordinary)
+            fetch_nodes(&batch->datagrams[index].read.lookup);
+}
+
 void answer_batch(struct batch *batch, const struct image *image, const struct choices *choices,
                   const struct overlay *overlay) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     double date = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    read_batch(batch, image);
     for (int index = 0; index < batch->received; index++) {
         struct datagram *datagram = &batch->datagrams[index];
         const struct sockaddr_in *peer4 = (const struct sockaddr_in *)(const void *)&datagram->peer;
         bool is4 = datagram->peer.sin6_family == AF_INET;
-        bytes_t query = {datagram->query, batch->in[index].msg_len};
         bytes_t client = {is4 ? (const uint8_t *)&peer4->sin_addr : datagram->peer.sin6_addr.s6_addr, is4 ? 4 : 16};
         const struct cmsghdr *asked = asked_of(batch, index);
         enum outcome outcome = HANDED_OVER;
         if (datagram->peer.sin6_port && (asked || !batch->wildcard)) /* the port is at the same place in both */
-            outcome =
-                answer_ordinary(image, choices, overlay, query, client, date, datagram->wire, &datagram->reply);
+            outcome = answer_ordinary(image, choices, overlay, &datagram->read, client, date, datagram->wire,
+                                      &datagram->reply);
         if (outcome == HANDED_OVER) {
             batch->of_left[batch->left++] = index;
             continue;

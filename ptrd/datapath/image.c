@@ -7,7 +7,7 @@
 #include "hashes.h"
 
 enum { HEADER = 56, SEGMENT = 24, SEGMENT_HEADER = 24, BLOCK = 48, INDEX = 32, ZONE = 56, RANGE = 32 };
-enum { NODE = 16, RRSET = 8, FENCE = 8 };
+enum { NODE = 16, RRSET = 8, FENCE = 8, LINE = 64 };
 #define CHILD 0x80000000u
 #define ENTRY 0x7fffffffu
 
@@ -128,7 +128,8 @@ void close_image(struct image *image) {
     image->places = NULL;
 }
 
-struct zone *zone_of(const struct image *image, const struct name *name) {
+/* The deepest zone that holds a name, or NULL. */
+static const struct zone *zone_of(const struct image *image, const struct name *name) {
     for (unsigned index = 0; index < image->depth_count; index++) {
         unsigned depth = image->depths[index];
         if (depth > name->labels)
@@ -141,6 +142,43 @@ struct zone *zone_of(const struct image *image, const struct name *name) {
     return NULL;
 }
 
+bool begin_lookup(const struct image *image, const struct name *name, struct lookup *lookup) {
+    const struct zone *zone = zone_of(image, name);
+    if (!zone)
+        return false;
+    size_t size = name->offsets[name->labels - zone->labels];
+    const uint8_t *bucket = zone->starts.at + 4ull * (crc32_of(name->bytes, size) % zone->buckets);
+    *lookup = (struct lookup){zone, name->bytes, bucket, size};
+    __builtin_prefetch(bucket);
+    return true;
+}
+
+/* The slots of a look-up's bucket, from one to before another; false when they are not all there. */
+static inline bool slots_of(const struct lookup *lookup, uint32_t *at, uint32_t *end) {
+    *at = little32(lookup->bucket);
+    *end = little32(lookup->bucket + 4);
+    return *end <= lookup->zone->count;
+}
+
+void fetch_slots(const struct lookup *lookup) {
+    uint32_t at, end;
+    if (slots_of(lookup, &at, &end) && at < end)
+        __builtin_prefetch(lookup->zone->slots.at + 4ull * at);
+}
+
+void fetch_nodes(const struct lookup *lookup) {
+    uint32_t at, end;
+    if (!slots_of(lookup, &at, &end))
+        return;
+    for (; at < end; at++) {
+        const uint8_t *node = within(lookup->zone->nodes, 2ull * little32(lookup->zone->slots.at + 4ull * at), NODE);
+        if (!node)
+            return;
+        __builtin_prefetch(node);
+        __builtin_prefetch(node + LINE); /* its records; where there is nothing, nothing is fetched */
+    }
+}
+
 /* The node at an offset, from its header to the end of all nodes; none when its names are not all there. */
 static bytes_t node_at(const struct zone *zone, uint64_t offset) {
     bytes_t node = {within(zone->nodes, offset, NODE), zone->nodes.size - offset};
@@ -149,16 +187,15 @@ static bytes_t node_at(const struct zone *zone, uint64_t offset) {
     return node;
 }
 
-enum found find_node(const struct zone *zone, const uint8_t *relative, size_t size, bytes_t *node) {
-    const uint8_t *bucket = zone->starts.at + 4ull * (crc32_of(relative, size) % zone->buckets);
-    uint32_t at = little32(bucket), end = little32(bucket + 4);
-    if (end > zone->count)
+enum found find_node(const struct lookup *lookup, bytes_t *node) {
+    uint32_t at, end;
+    if (!slots_of(lookup, &at, &end))
         return BROKEN;
     for (; at < end; at++) {
-        *node = node_at(zone, 2ull * little32(zone->slots.at + 4ull * at));
+        *node = node_at(lookup->zone, 2ull * little32(lookup->zone->slots.at + 4ull * at));
         if (!node->at)
             return BROKEN;
-        if (node->at[1] == size && !memcmp(node->at + NODE, relative, size))
+        if (node->at[1] == lookup->size && !memcmp(node->at + NODE, lookup->relative, lookup->size))
             return FOUND;
     }
     return NOTHING;

@@ -44,6 +44,13 @@ struct image {
     unsigned depth_count;
 };
 
+/* A look-up on its way: a name relative to its zone, and the bucket of the zone's nodes that it is in. */
+struct lookup {
+    const struct zone *zone;
+    const uint8_t *relative, *bucket;
+    size_t size;
+};
+
 /* One RRset of a node. */
 struct rrset {
     unsigned records;
@@ -58,11 +65,16 @@ struct address {
 const char *open_image(struct image *image, bytes_t whole);
 void close_image(struct image *image);
 
-/* The deepest zone that holds a name, or NULL. */
-struct zone *zone_of(const struct image *image, const struct name *name);
+/* Begins to look a name up in the deepest zone that holds it; false when there is none. */
+bool begin_lookup(const struct image *image, const struct name *name, struct lookup *lookup);
 
-/* The node of a name relative to its zone. */
-enum found find_node(const struct zone *zone, const uint8_t *relative, size_t size, bytes_t *node);
+/* Both only have the processor fetch what the look-up reads next, the slots of the bucket and then their nodes: from
+ * memory each takes as long as all else that an answer takes, and those of many look-ups come at once. */
+void fetch_slots(const struct lookup *lookup);
+void fetch_nodes(const struct lookup *lookup);
+
+/* The node of the name. */
+enum found find_node(const struct lookup *lookup, bytes_t *node);
 
 /* The RRset of a type; the SOA of an apex is not among them. */
 enum found find_rrset(bytes_t node, unsigned type, struct rrset *rrset);

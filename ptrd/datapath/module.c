@@ -296,16 +296,18 @@ static PyObject *Reader_respond(Reader *self, PyObject *arguments) {
     Py_buffer query, client;
     double now;
     uint8_t wire[REPLY_ROOM];
+    struct query asked;
     struct reply reply;
     if (!PyArg_ParseTuple(arguments, "Oy*y*d:respond", &snapshot, &query, &client, &now))
         return NULL;
     if (client.len && client.len != 4 && client.len != 16)
         PyErr_SetString(PyExc_ValueError, "an address has 4 or 16 bytes");
     else if (!follow(self, snapshot)) {
-        bytes_t asked = {query.buf, (size_t)query.len}, address = {client.buf, (size_t)client.len};
+        bytes_t address = {client.buf, (size_t)client.len};
+        read_ordinary(&self->image, (bytes_t){query.buf, (size_t)query.len}, &asked);
         self->busy = true;
         enum outcome outcome =
-            answer_ordinary(&self->image, &self->choices, &self->overlay, asked, address, now, wire, &reply);
+            answer_ordinary(&self->image, &self->choices, &self->overlay, &asked, address, now, wire, &reply);
         self->busy = false;
         if (outcome == HANDED_OVER)
             result = Py_NewRef(Py_None);

@@ -11,16 +11,6 @@
 enum { TYPE_SOA = 6, TYPE_PTR = 12, TYPE_A = 1, TYPE_AAAA = 28, TYPE_DS = 43, TYPE_ANY = 255 };
 enum { TYPE_IXFR = 251, TYPE_AXFR = 252, CLASS_IN = 1, NXDOMAIN = 3, MIN_UDP = 512, OPT_SIZE = 11, COOKIE = 10 };
 
-struct query {
-    bytes_t wire;
-    struct name name; /* in lower case */
-    size_t end;       /* of the question */
-    unsigned qtype;
-    bool edns, dnssec_ok;
-    unsigned udp_size;
-    bytes_t cookie; /* as asked; its `at` is NULL when there is none */
-};
-
 /* What is said: records behind a pointer to the question's name, or the SOA of a zone that denies. */
 struct said {
     int source;
@@ -57,7 +47,6 @@ static bool read_query(bytes_t wire, struct query *query) {
     const uint8_t *at = wire.at;
     if (wire.size < 17 || at[2] & 0xfe || at[3] & 0xcf || memcmp(at + 4, "\0\1\0\0\0\0\0", 7) || at[11] > 1)
         return false;
-    query->wire = wire;
     if (!read_name(wire, &query->name))
         return false;
     query->end = 12 + query->name.size + 4;
@@ -84,6 +73,11 @@ static bool read_query(bytes_t wire, struct query *query) {
         return false;
     query->cookie = (bytes_t){rest.at + 4, rest.size - 4};
     return true;
+}
+
+void read_ordinary(const struct image *image, bytes_t wire, struct query *query) {
+    query->wire = wire;
+    query->ordinary = read_query(wire, query) && begin_lookup(image, &query->name, &query->lookup);
 }
 
 /* Writes our OPT, and in it the answer to a cookie; `limited` loses its bytes when that is valid. */
@@ -219,18 +213,17 @@ static enum outcome answer_absent(const struct image *image, const struct overla
 static enum outcome answer(const struct image *image, const struct overlay *overlay, const struct query *query,
                            uint8_t *room, struct said *said) {
     const struct name *name = &query->name;
-    const struct zone *zone = zone_of(image, name);
+    const struct zone *zone = query->lookup.zone;
     unsigned qtype = query->qtype;
     bytes_t node;
-    if (!zone || zone->handed_over || qtype == TYPE_SOA || qtype == TYPE_DS || qtype == TYPE_ANY ||
-        qtype == TYPE_IXFR || qtype == TYPE_AXFR)
+    if (zone->handed_over || qtype == TYPE_SOA || qtype == TYPE_DS || qtype == TYPE_ANY || qtype == TYPE_IXFR ||
+        qtype == TYPE_AXFR)
         return HANDED_OVER;
     said->zone = (uint32_t)(zone - image->zones);
-    unsigned size = name->offsets[name->labels - zone->labels];
     enum found managed = NOTHING;
     if (!overlay->is_empty)
-        managed = overlay->managed(overlay->context, said->zone, name->bytes, size, &said->rrset);
-    enum found found = find_node(zone, name->bytes, size, &node);
+        managed = overlay->managed(overlay->context, said->zone, name->bytes, query->lookup.size, &said->rrset);
+    enum found found = find_node(&query->lookup, &node);
     if (found == BROKEN || managed == BROKEN)
         return HANDED_OVER;
     if (found == NOTHING)
@@ -278,14 +271,14 @@ static void write_header(const struct query *query, uint8_t *wire, unsigned flag
 }
 
 enum outcome answer_ordinary(const struct image *image, const struct choices *choices, const struct overlay *overlay,
-                             bytes_t wire, bytes_t client, double now, uint8_t *out, struct reply *reply) {
-    struct query query;
+                             const struct query *query, bytes_t client, double now, uint8_t *out,
+                             struct reply *reply) {
     uint8_t opt[OPT_SIZE + 4 + COOKIE_SIZE], made[12 + MAX_NAME + 1];
     struct said said = {.source = FROM_RECORD, .range = -1};
     bytes_t limited = {client.at, client.size == 16 ? 7 : client.size ? 3 : 0}; /* a /56 or a /24 */
     bool may_slip = true;
     size_t opt_size;
-    if (!(now >= 0 && now < 1e12)) /* seconds that the limits' ticks have room for */
+    if (!query->ordinary || !(now >= 0 && now < 1e12)) /* seconds that the limits' ticks have room for */
         return HANDED_OVER;
     if (client.size) {
         enum standing standing = standing_of(choices, client);
@@ -294,9 +287,8 @@ enum outcome answer_ordinary(const struct image *image, const struct choices *ch
         if (standing == EXEMPT)
             limited.size = 0;
     }
-    if (!read_query(wire, &query) ||
-        write_opt(choices, &query, client, now, opt, &opt_size, &limited, &may_slip) != FOUND ||
-        answer(image, overlay, &query, made, &said) != ANSWERED)
+    if (write_opt(choices, query, client, now, opt, &opt_size, &limited, &may_slip) != FOUND ||
+        answer(image, overlay, query, made, &said) != ANSWERED)
         return HANDED_OVER;
 
     bytes_t records = said.rrset.bytes;
@@ -305,33 +297,33 @@ enum outcome answer_ordinary(const struct image *image, const struct choices *ch
         const struct zone *zone = &image->zones[said.zone];
         if (zone->origin.size < 2 || overlay->negative(overlay->context, said.zone, &records) != FOUND)
             return HANDED_OVER;
-        owner += query.name.size - (unsigned)zone->origin.size;
+        owner += query->name.size - (unsigned)zone->origin.size;
     }
-    size_t most = query.udp_size > MIN_UDP ? query.udp_size : MIN_UDP;
+    size_t most = query->udp_size > MIN_UDP ? query->udp_size : MIN_UDP;
     if (most > choices->udp_size)
         most = choices->udp_size;
-    size_t size = query.end + records.size + opt_size;
+    size_t size = query->end + records.size + opt_size;
     if (size > most || size > REPLY_ROOM || records.size < 12)
         return HANDED_OVER;
 
-    *reply = (struct reply){size, said.source, (int)query.qtype, said.range};
+    *reply = (struct reply){size, said.source, (int)query->qtype, said.range};
     if (limited.size) {
-        enum turn turn = limit(choices, &query, &said, limited, now, may_slip);
+        enum turn turn = limit(choices, query, &said, limited, now, may_slip);
         if (turn == SPEAK)
             return HANDED_OVER;
         if (turn != PASS)
-            *reply = (struct reply){turn == SLIP ? query.end + opt_size : 0, FROM_LIMITED, (int)query.qtype, -1};
+            *reply = (struct reply){turn == SLIP ? query->end + opt_size : 0, FROM_LIMITED, (int)query->qtype, -1};
         if (turn == SILENCE)
             return SILENT;
         if (turn == SLIP) {
-            write_header(&query, out, 0x0200, 0, 0);
-            memcpy(out + query.end, opt, opt_size);
+            write_header(query, out, 0x0200, 0, 0);
+            memcpy(out + query->end, opt, opt_size);
             return ANSWERED;
         }
     }
-    write_header(&query, out, 0x0400 | said.rcode, said.negative ? 0 : said.rrset.records, said.negative ? 1 : 0);
-    memcpy(out + query.end, records.at, records.size);
-    put_big16(out + query.end, owner);
-    memcpy(out + query.end + records.size, opt, opt_size);
+    write_header(query, out, 0x0400 | said.rcode, said.negative ? 0 : said.rrset.records, said.negative ? 1 : 0);
+    memcpy(out + query->end, records.at, records.size);
+    put_big16(out + query->end, owner);
+    memcpy(out + query->end + records.size, opt, opt_size);
     return ANSWERED;
 }

@@ -48,8 +48,25 @@ struct reply {
     int64_t range;
 };
 
+/* A query that was read, and its look-up. */
+struct query {
+    bytes_t wire;
+    bool ordinary;    /* what follows is set */
+    struct name name; /* in lower case */
+    struct lookup lookup;
+    size_t end; /* of the question */
+    unsigned qtype;
+    bool edns, dnssec_ok;
+    unsigned udp_size;
+    bytes_t cookie; /* as asked; its `at` is NULL when there is none */
+};
+
+/* Reads a query and begins its look-up; its bytes, and `query` itself, have to stay where they are. */
+void read_ordinary(const struct image *image, bytes_t wire, struct query *query);
+
 /* `client` has 4 or 16 bytes, or none when nobody is known to ask; `now` is Unix time; `wire` has REPLY_ROOM bytes. */
 enum outcome answer_ordinary(const struct image *image, const struct choices *choices, const struct overlay *overlay,
-                             bytes_t query, bytes_t client, double now, uint8_t *wire, struct reply *reply);
+                             const struct query *query, bytes_t client, double now, uint8_t *wire,
+                             struct reply *reply);
 
 #endif

@@ -62,7 +62,7 @@ EXPECTED = {
 # What only the C sources have: outcomes of their own functions, and sizes of their own buffers.
 OWN = {
     *("NOTHING", "FOUND", "BROKEN", "HANDED_OVER", "ANSWERED", "SILENT", "SPEAK"),
-    *("APART", "CONTROL", "MAX_ERRORS", "MAX_HANDLED", "MAX_ERRNO", "MAX_KEY", "REPLY_ROOM"),
+    *("APART", "CONTROL", "LINE", "MAX_ERRORS", "MAX_HANDLED", "MAX_ERRNO", "MAX_KEY", "REPLY_ROOM"),
 }
 
 
