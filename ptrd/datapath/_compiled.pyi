@@ -26,7 +26,7 @@ class Reader:
         ranges: memoryview | None,
     ) -> None: ...
     def respond(
-        self, snapshot: Snapshot, query: bytes, address: bytes, now: float, /
+        self, snapshot: Snapshot, query: bytes, address: bytes, now: float, stream: bool = False, /
     ) -> tuple[bytes, int, int, int] | None: ...
 
 class UdpSocket:

@@ -143,8 +143,8 @@ void answer_batch(struct batch *batch, const struct image *image, const struct c
         const struct cmsghdr *asked = asked_of(batch, index);
         enum outcome outcome = HANDED_OVER;
         if (datagram->peer.sin6_port && (asked || !batch->wildcard)) /* the port is at the same place in both */
-            outcome = answer_ordinary(image, choices, overlay, &datagram->read, client, date, datagram->wire,
-                                      &datagram->reply);
+            outcome = answer_ordinary(image, choices, overlay, &datagram->read, (struct arrival){client, date, false},
+                                      datagram->wire, &datagram->reply);
         if (outcome == HANDED_OVER) {
             batch->of_left[batch->left++] = index;
             continue;

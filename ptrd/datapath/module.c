@@ -295,19 +295,20 @@ static PyObject *Reader_respond(Reader *self, PyObject *arguments) {
     PyObject *snapshot, *result = NULL;
     Py_buffer query, client;
     double now;
+    int stream = false;
     uint8_t wire[REPLY_ROOM];
     struct query asked;
     struct reply reply;
-    if (!PyArg_ParseTuple(arguments, "Oy*y*d:respond", &snapshot, &query, &client, &now))
+    if (!PyArg_ParseTuple(arguments, "Oy*y*d|p:respond", &snapshot, &query, &client, &now, &stream))
         return NULL;
     if (client.len && client.len != 4 && client.len != 16)
         PyErr_SetString(PyExc_ValueError, "an address has 4 or 16 bytes");
     else if (!follow(self, snapshot)) {
-        bytes_t address = {client.buf, (size_t)client.len};
+        struct arrival arrival = {{client.buf, (size_t)client.len}, now, stream};
         read_ordinary(&self->image, (bytes_t){query.buf, (size_t)query.len}, &asked);
         self->busy = true;
         enum outcome outcome =
-            answer_ordinary(&self->image, &self->choices, &self->overlay, &asked, address, now, wire, &reply);
+            answer_ordinary(&self->image, &self->choices, &self->overlay, &asked, arrival, wire, &reply);
         self->busy = false;
         if (outcome == HANDED_OVER)
             result = Py_NewRef(Py_None);
@@ -322,9 +323,9 @@ static PyObject *Reader_respond(Reader *self, PyObject *arguments) {
 
 static PyMethodDef Reader_methods[] = {
     {"respond", (PyCFunction)Reader_respond, METH_VARARGS,
-     "respond(snapshot, query, address, now) -> (wire, source, qtype, range) or None\n\n"
-     "Answer one message over UDP as engine.responder.respond does, or hand it over: None. `address` has 4 or 16\n"
-     "bytes, or none; `now` is Unix time."},
+     "respond(snapshot, query, address, now, stream=False) -> (wire, source, qtype, range) or None\n\n"
+     "Answer one message as engine.responder.respond does, or hand it over: None. `address` has 4 or 16 bytes, or\n"
+     "none; `now` is Unix time; `stream` says that it came over TCP or TLS."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -532,13 +533,13 @@ static int add_contents(PyObject *module) {
     int failed = !Reader_type || !udp || PyModule_AddType(module, Reader_type) < 0 ||
                  PyModule_AddType(module, (PyTypeObject *)udp) < 0 ||
                  PyModule_AddIntConstant(module, "IMAGE_VERSION", IMAGE_VERSION) < 0 ||
-                 PyModule_AddIntConstant(module, "INTERFACE", 1) < 0; /* as ptrd/datapath/reader.py has it */
+                 PyModule_AddIntConstant(module, "INTERFACE", 2) < 0; /* as ptrd/datapath/reader.py has it */
     Py_XDECREF(udp);
     return failed ? -1 : 0;
 }
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_compiled", "Ordinary queries over UDP, answered from the image.", -1, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "_compiled", "Ordinary queries, answered from the image.", -1, NULL, NULL, NULL,
     NULL, NULL};
 
 PyMODINIT_FUNC PyInit__compiled(void) {

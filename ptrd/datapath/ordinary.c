@@ -271,11 +271,12 @@ static void write_header(const struct query *query, uint8_t *wire, unsigned flag
 }
 
 enum outcome answer_ordinary(const struct image *image, const struct choices *choices, const struct overlay *overlay,
-                             const struct query *query, bytes_t client, double now, uint8_t *out,
-                             struct reply *reply) {
+                             const struct query *query, struct arrival arrival, uint8_t *out, struct reply *reply) {
+    bytes_t client = arrival.client;
+    double now = arrival.now;
     uint8_t opt[OPT_SIZE + 4 + COOKIE_SIZE], made[12 + MAX_NAME + 1];
     struct said said = {.source = FROM_RECORD, .range = -1};
-    bytes_t limited = {client.at, client.size == 16 ? 7 : client.size ? 3 : 0}; /* a /56 or a /24 */
+    bytes_t limited = {client.at, arrival.stream || !client.size ? 0 : client.size == 16 ? 7 : 3}; /* a /56 or a /24 */
     bool may_slip = true;
     size_t opt_size;
     if (!query->ordinary || !(now >= 0 && now < 1e12)) /* seconds that the limits' ticks have room for */
@@ -303,7 +304,7 @@ enum outcome answer_ordinary(const struct image *image, const struct choices *ch
     if (most > choices->udp_size)
         most = choices->udp_size;
     size_t size = query->end + records.size + opt_size;
-    if (size > most || size > REPLY_ROOM || records.size < 12)
+    if ((size > most && !arrival.stream) || size > REPLY_ROOM || records.size < 12)
         return HANDED_OVER;
 
     *reply = (struct reply){size, said.source, (int)query->qtype, said.range};

@@ -1,4 +1,4 @@
-/* One ordinary query over UDP: bytes to bytes, as ptrd/engine/responder.py would answer it, or it is handed over. */
+/* One ordinary query: bytes to bytes, as ptrd/engine/responder.py would answer it, or it is handed over. */
 
 #ifndef PTRD_ORDINARY_H
 #define PTRD_ORDINARY_H
@@ -64,9 +64,16 @@ struct query {
 /* Reads a query and begins its look-up; its bytes, and `query` itself, have to stay where they are. */
 void read_ordinary(const struct image *image, bytes_t wire, struct query *query);
 
-/* `client` has 4 or 16 bytes, or none when nobody is known to ask; `now` is Unix time; `wire` has REPLY_ROOM bytes. */
+/* How a query came: from whom (4 or 16 bytes, or none when nobody is known to ask), when (Unix time), and whether over
+ * TCP or TLS, where answers are not limited, nor their size but by the room for them. */
+struct arrival {
+    bytes_t client;
+    double now;
+    bool stream;
+};
+
+/* `wire` has REPLY_ROOM bytes. */
 enum outcome answer_ordinary(const struct image *image, const struct choices *choices, const struct overlay *overlay,
-                             const struct query *query, bytes_t client, double now, uint8_t *wire,
-                             struct reply *reply);
+                             const struct query *query, struct arrival arrival, uint8_t *wire, struct reply *reply);
 
 #endif

@@ -14,7 +14,7 @@ from ptrd.records.access import ALLOW
 from ptrd.snapshot.layout import VERSION
 from ptrd.wire.reverse import BITS
 
-INTERFACE: Final = 1  # of what is compiled; module.c has the same, and both change together
+INTERFACE: Final = 2  # of what is compiled; module.c has the same, and both change together
 
 try:
     from ptrd.datapath import _compiled

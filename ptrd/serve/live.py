@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ptrd.metrics.blocks import DROP_FAILURE
 
@@ -34,6 +34,8 @@ MakeReader = Callable[[Any, Any, memoryview], "Reader | None"]
 # (options as text, table of limits, its secret) -> the engine's service: engine.service.Service
 MakeService = Callable[[str, memoryview, bytes], Any]
 
+_STREAM: Final = True  # what a query came over is one
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +55,21 @@ class Live:
         self.service = service
         self.ranges = ranges
         self.reader = reader
+
+    def answer_ordinary(self, data: bytes, address: bytes, now: float) -> tuple[Any, int, int, int] | None:
+        """Answer a message over TCP or TLS by the compiled data path; None where it hands over, or is not there."""
+        if self.reader is None:
+            return None
+        try:
+            return self.reader.respond(self.snapshot, data, address, now, _STREAM)
+        except Exception:  # noqa: BLE001 - as in `distrust`
+            self.distrust()
+            return None
+
+    def distrust(self) -> None:
+        """Log the exception of the compiled data path, once: from then on everything takes the other way."""
+        _log.exception("the compiled data path fails, and is not used until the next publication")
+        self.reader = None
 
 
 def count_failure(counts: memoryview, data: bytes) -> None:

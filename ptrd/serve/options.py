@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ptrd import PtrdError
 
-AUTO, COMPILED, PYTHON = "auto", "compiled", "python"  # what answers ordinary queries over UDP
+AUTO, COMPILED, PYTHON = "auto", "compiled", "python"  # what answers ordinary queries
 _T = TypeVar("_T")
 
 

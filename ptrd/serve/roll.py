@@ -95,8 +95,13 @@ class Roll(Generic[_T]):
         return min((next(iter(part.values())) + patience for part, patience in self._parts if part), default=None)
 
 
-def client_of(host: str) -> bytes:
-    """Give what stands for a client: its IPv4 address, or the /64 of its IPv6 address, which may name an interface."""
+def address_of(host: str) -> bytes:
+    """Give the 4 or 16 bytes of an address, which may name an interface."""
     if ":" in host:
-        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8]
+        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
     return socket.inet_aton(host)
+
+
+def client_of(address: bytes) -> bytes:
+    """Give what stands for a client: its IPv4 address, or the /64 of its IPv6 address."""
+    return address[:8]

@@ -39,7 +39,7 @@ from ptrd.metrics.blocks import (
     extended_rcode,
 )
 from ptrd.serve.live import count_failure
-from ptrd.serve.roll import Roll, client_of
+from ptrd.serve.roll import Roll, address_of, client_of
 from ptrd.serve.transfers import QTYPES, Running, Transfers
 
 if TYPE_CHECKING:
@@ -194,8 +194,8 @@ class Connection(asyncio.BufferedProtocol):
     latency: ClassVar = (LATENCY_TCP, LATENCY_SUM_TCP)
 
     __slots__ = (
-        *("_all", "_ended", "_patience_over", "_paused", "_peer", "_queries", "_reason", "_received", "_running"),
-        *("_surveyed", "_transport", "_whole", "queued", "unread"),
+        *("_address", "_all", "_ended", "_patience_over", "_paused", "_peer", "_queries", "_reason", "_received"),
+        *("_running", "_surveyed", "_transport", "_whole", "queued", "unread"),
     )
 
     def __init__(self, connections: Connections, family: int) -> None:
@@ -217,7 +217,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._peer = transport.get_extra_info("peername")
         self._transport.set_write_buffer_limits(high=self._all.options.tcp_unsent_bytes)
-        self._all.admit(self, client_of(self._peer[0]))
+        self._address = address_of(self._peer[0])
+        self._all.admit(self, client_of(self._address))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """End; nothing can be sent any more."""
@@ -369,7 +370,9 @@ class Connection(asyncio.BufferedProtocol):
     def _answer_one(self, live: Live, data: bytes, counts: memoryview, date: float) -> bytes:
         respond = self._all.respond
         try:
-            wire, source, qtype, number = respond(live.snapshot, live.service, data, self.number, self._peer, date)
+            wire, source, qtype, number = live.answer_ordinary(data, self._address, date) or respond(
+                live.snapshot, live.service, data, self.number, self._peer, date
+            )
         except Exception:  # noqa: BLE001 - counted and logged; the others go on
             count_failure(counts, data)
             return b""

@@ -7,7 +7,6 @@ since a call for each counter would cost as much as the rest.
 
 from __future__ import annotations
 
-import logging
 import socket
 from time import perf_counter_ns, time
 from typing import TYPE_CHECKING, Any, Final
@@ -46,9 +45,6 @@ _ROUND: Final = 16
 _DATAGRAM: Final = 4096  # no honest query is longer, and a buffer for 65,535 bytes costs 1.2 µs a datagram
 
 
-_log = logging.getLogger(__name__)
-
-
 def make_compiled_reader(sock: socket.socket, live: Live, respond: Respond, counts: memoryview) -> Callable[[], int]:
     """Make the same as `make_reader`, with ordinary queries answered by the compiled data path while it is there."""
     compiled = make_udp_socket(sock, counts, wildcard=is_wildcard(sock))
@@ -60,9 +56,8 @@ def make_compiled_reader(sock: socket.socket, live: Live, respond: Respond, coun
             return read_plain()
         try:
             handled = compiled.answer(live.reader, live.snapshot)
-        except Exception:  # noqa: BLE001 - said once; from then on everything takes the other way
-            _log.exception("the compiled data path fails, and is not used until the next publication")
-            live.reader = None
+        except Exception:  # noqa: BLE001 - as in `distrust`
+            live.distrust()
             return read_plain()
         if compiled.waiting:
             read_left()

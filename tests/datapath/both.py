@@ -10,7 +10,7 @@ import socket
 from collections import Counter
 
 from ptrd.datapath.reader import MISSING, make_reader
-from ptrd.engine.edns import UDP
+from ptrd.engine.edns import TCP, TLS, UDP
 from ptrd.engine.limiter import WORDS
 from ptrd.engine.responder import SOURCES, Options, Service, respond
 from tests.peers.process import unable
@@ -18,6 +18,7 @@ from tests.peers.process import unable
 COMMAND = "apt-get install gcc libc6-dev python3-dev; pip install -e ."
 SECRET = bytes(range(16))
 NOW = 1_700_000_000.0
+STREAM = True  # it came over TCP or TLS
 
 
 def require_compiled():
@@ -47,6 +48,7 @@ class Both:
         self.snapshot = snapshot
         self.reader = make_reader(snapshot, self.mixed)
         self.seen, self.handed = Counter(), Counter()
+        self.streams = 0  # queries that were answered as over TCP and TLS
 
     def ask(self, data, address=b"\xc6\x33\x64\x07", now=NOW):
         """Ask both; gives the answer and whether it was handed over."""
@@ -56,6 +58,7 @@ class Both:
         kind = SOURCES[expected[1]]
         self.seen[kind] += 1
         handed = found is None
+        self._ask_stream(data, address, peer, now, answered=not handed)
         if handed:
             self.handed[kind] += 1
             if self.tables[0] is None:
@@ -63,6 +66,16 @@ class Both:
             found = respond(self.snapshot, self.mixed, data, UDP, peer, now)
         assert found == expected, f"{data.hex()} from {peer} at {now!r}: {found} is not {expected}"
         return expected, handed
+
+    def _ask_stream(self, data, address, peer, now, *, answered):
+        """Ask as over TCP and TLS; what was answered over UDP is not handed over there."""
+        found = self.reader.respond(self.snapshot, data, address, now, STREAM)
+        assert found is not None or not answered, f"{data.hex()} from {peer} at {now!r} is handed over"
+        if found is not None:
+            self.streams += 1
+            for transport in (TCP, TLS):
+                expected = respond(self.snapshot, self.plain, data, transport, peer, now)
+                assert found == expected, f"{data.hex()} from {peer} at {now!r}: {found} is not {expected}"
 
     def check_tables(self):
         """Hold the two tables of limits against each other, and what there is to tell the operator of them."""

@@ -26,9 +26,9 @@ class Beside:
         self.snapshot = snapshot
         self.reader = make_reader(snapshot, service)
 
-    def ask(self, data, address, now):
-        """Give the answer, or None when it is handed over."""
-        return None if self.reader is None else self.reader.respond(self.snapshot, data, address, now)
+    def ask(self, data, address, now, *, stream=False):
+        """Give the answer, over UDP or as over TCP and TLS, or None when it is handed over."""
+        return None if self.reader is None else self.reader.respond(self.snapshot, data, address, now, stream)
 
 
 def check_names(template, names):

@@ -86,11 +86,12 @@ def seeds():
 def check(data):
     """Send bytes over UDP, with and without limits, over TCP and over TLS."""
     udp, *about = bounded(MOST + len(data), respond, SNAPSHOT, SERVICE, data, UDP, CLIENT, NOW)
-    tcp, *_ = respond(SNAPSHOT, SERVICE, data, TCP, CLIENT, NOW)
+    tcp, *about_tcp = respond(SNAPSHOT, SERVICE, data, TCP, CLIENT, NOW)
     answer = respond(SNAPSHOT, LIMITED, data, UDP, CLIENT, NOW)
     limited, *_ = answer
     assert BESIDE.ask(data, ADDRESS, NOW) in {None, (udp, *about)}
     assert answer == (BESIDE_LIMITED.ask(data, ADDRESS, NOW) or respond(SNAPSHOT, MIXED, data, UDP, CLIENT, NOW))
+    assert BESIDE_LIMITED.ask(data, ADDRESS, NOW, stream=True) in {None, (tcp, *about_tcp)}
     assert 0 <= about[0] < len(SOURCES)
     assert bool(udp) == bool(tcp)
     if len(data) < 12 or data[2] & 0x80:

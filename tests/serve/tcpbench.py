@@ -17,13 +17,13 @@ from tests.serve.fakes import FakeOptions, FakeSnapshot, respond, until
 class Bench:
     """The TCP side of a worker, in this process."""
 
-    def __init__(self, answer, most, options):
+    def __init__(self, answer, most, options, live=None):
         self.listening = open_sockets(ServeOptions(listen=(("127.0.0.1", 0),), workers=1, **options))
         self.listening.add_tls([("127.0.0.1", 0)], ServeOptions())
         self.address = self.listening.addresses[0]
         self.tls_address = self.listening.tls_addresses[0]
         self.counts = blocks.make_block()[1]
-        live = Live(FakeSnapshot("one"), FakeOptions(), blocks.make_block(blocks.RANGE_BLOCK)[1])
+        live = live or Live(FakeSnapshot("one"), FakeOptions(), blocks.make_block(blocks.RANGE_BLOCK)[1])
         self.connections = Connections(live, answer, self.counts, ServeOptions(**options), most)
 
     async def listen(self):
@@ -57,11 +57,11 @@ class Bench:
         assert self.closed() == expected
 
 
-def run_with_bench(talk, answer=respond, most=100, **options):
+def run_with_bench(talk, answer=respond, most=100, live=None, **options):
     """Run a coroutine with a bench, at most for 30 s."""
 
     async def run():
-        bench = Bench(answer, most, options)
+        bench = Bench(answer, most, options, live)
         try:
             await bench.listen()
             async with asyncio.timeout(30):

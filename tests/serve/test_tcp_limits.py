@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from ptrd.metrics import blocks
-from ptrd.serve.roll import Roll, client_of
+from ptrd.serve.roll import Roll, address_of, client_of
 from tests.serve.fakes import framed, make_query, respond, until
 from tests.serve.tcpbench import hang_up, read_message, run_with_bench
 
@@ -158,7 +158,7 @@ def test_a_reset_in_mid_answer_ends_one_connection():
 )
 def test_who_is_one_client(one, other, same):
     """A client is an IPv4 address, or the /64 of an IPv6 address."""
-    assert (client_of(one) == client_of(other)) == same
+    assert (client_of(address_of(one)) == client_of(address_of(other))) == same
 
 
 def test_the_roll_knows_the_longest_inactive():
