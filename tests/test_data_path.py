@@ -105,7 +105,7 @@ def test_without_it_everything_is_imported():
 
 def worker_with(make_compiled):
     """Make a worker without a supervisor; give it and the messages that it sends."""
-    worker = Worker(None, None, None, make_compiled)
+    worker = Worker(None, None, None, None, make_compiled)
     said = []
     worker._channel = SimpleNamespace(send=said.append)
     worker._service = SimpleNamespace(take_notified=list, take_news=lambda _: [])

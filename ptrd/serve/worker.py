@@ -49,6 +49,7 @@ from ptrd.serve.channel import Channel, read_change
 from ptrd.serve.confine import confine_worker
 from ptrd.serve.live import Live
 from ptrd.serve.options import PYTHON, ServeOptions, read_options
+from ptrd.serve.selector import DatagramSelector
 from ptrd.serve.tcp import Connections
 from ptrd.serve.tls import TlsConnection, make_context
 from ptrd.serve.udp import make_compiled_reader, make_reader
@@ -80,11 +81,13 @@ class Worker:
 
     def __init__(
         self,
+        selector: DatagramSelector,
         respond: Respond,
         open_image: Callable[[mmap.mmap], Any],
         make_service: MakeService,
         make_compiled: MakeReader | None = None,
     ) -> None:
+        self._selector = selector
         self._respond = respond
         self._open_image = open_image
         self._make_service = make_service
@@ -234,7 +237,7 @@ class Worker:
             self._reading = True
             self._tell_news()
             for sock, read in self._readers:
-                self._loop.add_reader(sock.fileno(), read)
+                self._selector.read_datagrams(sock, read)
             for sock in self._sockets:
                 if sock.type == socket.SOCK_STREAM:
                     self._start(self._connections.listen(sock))
@@ -286,7 +289,7 @@ class Worker:
         """Answer what the sockets hold already, and end."""
         if self._reading:
             for sock, read in self._readers:
-                self._loop.remove_reader(sock.fileno())
+                self._selector.forget_datagrams(sock)
                 while read() and self._loop.time() < deadline:
                     pass
             await self._connections.drain(deadline)
@@ -324,10 +327,13 @@ def run_worker(
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)  # blocked by the supervisor until here
 
-    async def run() -> int:
-        return await Worker(respond, open_image, make_service, make_compiled).run(channel)
+    selector = DatagramSelector()
 
-    return asyncio.run(run())
+    async def run() -> int:
+        return await Worker(selector, respond, open_image, make_service, make_compiled).run(channel)
+
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        return runner.run(run())
 
 
 def main() -> int:
