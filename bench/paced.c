@@ -6,14 +6,16 @@
  * a burst that no crowd of clients would make and no socket could hold. It wakes every 100 microseconds, sends what is
  * due and sleeps, so that it leaves a part of its core: a virtual machine whose every core is full is often held up by
  * its host. When an answer came is what the kernel's timestamp says. It prints a line of JSON: percentiles over all
- * that was sent, in microseconds, a lost question being the longest; `late` is how far this program was itself behind.
- * SIGTERM ends the sending early.
+ * that was sent, in microseconds, a lost question being the longest; `late` is how far this program was itself behind,
+ * `punctual` the share of questions that it sent within a millisecond of when they were due: of the others the first
+ * part of the wait was not the server's. SIGTERM ends the sending early.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +32,12 @@ enum { MOST_SOCKETS = 64, IDENTITIES = 65536, BUCKETS = 4000000, BURST = 32, MOS
 static const double PATIENCE = 2.0; /* seconds for the last answers */
 static const double SLOWEST = 50000; /* questions a second, when catching up */
 static const uint64_t TICK = 100000; /* nanoseconds */
+static const uint64_t PUNCTUAL = 1000000; /* nanoseconds */
 
 static volatile sig_atomic_t ended;
-static uint64_t due_of[MOST_SOCKETS][IDENTITIES]; /* nanoseconds; 0: nothing is open */
-static uint32_t answers[BUCKETS], lateness[BUCKETS]; /* by microsecond, the last one for all beyond */
+static uint64_t due_of[MOST_SOCKETS][IDENTITIES]; /* nanoseconds, odd where sent in time; 0: nothing is open */
+static uint32_t answers[BUCKETS], prompt[BUCKETS], lateness[BUCKETS]; /* by microsecond, the last one for all beyond */
+static uint64_t in_time; /* questions sent in time, less those of them that were answered */
 
 static void end(int number)
 {
@@ -117,7 +121,12 @@ static uint64_t receive(int epoll, const int *sockets)
         for (int turn = 0; turn < came; turn++) {
             uint64_t *due = &due_of[which][bytes[turn][0] << 8 | bytes[turn][1]];
             if (replies[turn].msg_len >= 12 && *due) {
-                count(answers, arrival(&replies[turn].msg_hdr, ahead) - *due);
+                uint64_t took = arrival(&replies[turn].msg_hdr, ahead) - *due;
+                count(answers, took);
+                if (*due & 1) {
+                    count(prompt, took);
+                    in_time--;
+                }
                 *due = 0;
                 got++;
             }
@@ -156,7 +165,7 @@ int main(int argc, char **argv)
     }
     signal(SIGTERM, end);
     prctl(PR_SET_TIMERSLACK, 1UL);
-    uint64_t sent = 0, got = 0, refused = 0, began = now(CLOCK_MONOTONIC), tick = began, planned = (uint64_t)(rate * seconds);
+    uint64_t sent = 0, got = 0, refused = 0, asked_in_time = 0, began = now(CLOCK_MONOTONIC), tick = began, planned = (uint64_t)(rate * seconds);
     int most = 1 + (int)((rate > SLOWEST / 2 ? 2 * rate : SLOWEST) * (double)TICK / 1e9); /* at once */
     off_t at = 0;
     while (!ended && sent < planned) {
@@ -176,7 +185,10 @@ int main(int argc, char **argv)
             unsigned identity = (unsigned)(sent / (uint64_t)many) % IDENTITIES;
             message[0] = (unsigned char)(identity >> 8);
             message[1] = (unsigned char)identity;
-            due_of[which][identity] = due;
+            bool punctual = clock - due <= PUNCTUAL;
+            due_of[which][identity] = punctual ? due | 1 : due & ~1ull;
+            asked_in_time += punctual;
+            in_time += punctual;
             if (send(sockets[which], message, size, MSG_DONTWAIT) < 0)
                 refused++;
             count(lateness, clock - due);
@@ -193,11 +205,13 @@ int main(int argc, char **argv)
         sleep_until(now(CLOCK_MONOTONIC) + TICK);
     }
     answers[BUCKETS - 1] += (uint32_t)(sent - got);
+    prompt[BUCKETS - 1] += (uint32_t)in_time;
     printf("{\"sent\": %llu, \"lost\": %llu, \"unsent\": %llu, \"seconds\": %.3f, \"p50\": %.0f, \"p99\": %.0f, "
-           "\"p999\": %.0f, \"worst\": %.0f, \"late_p99\": %.0f, \"late_worst\": %.0f}\n",
+           "\"p999\": %.0f, \"worst\": %.0f, \"late_p99\": %.0f, \"late_worst\": %.0f, \"punctual\": %.4f, "
+           "\"punctual_p99\": %.0f}\n",
            (unsigned long long)sent, (unsigned long long)(sent - got), (unsigned long long)refused,
            (double)(over - began) / 1e9, quantile(answers, sent, 0.5), quantile(answers, sent, 0.99),
            quantile(answers, sent, 0.999), quantile(answers, sent, 1.0), quantile(lateness, sent, 0.99),
-           quantile(lateness, sent, 1.0));
+           quantile(lateness, sent, 1.0), (double)asked_in_time / (double)sent, quantile(prompt, asked_in_time, 0.99));
     return 0;
 }

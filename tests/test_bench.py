@@ -34,7 +34,7 @@ SMALL = (
 EVERYTHING = f"{SMALL} --servers ptrd,{','.join(PEERS)}"
 PLAIN = f"{SMALL} --servers ptrd-python --parts load,counts --loads hits"
 LOAD_VALUES = ("user", "system", "rate", "busy")
-LATENCY_VALUES = ("rate", "sent", "lost", "p50", "p99", "p999", "worst", "late_p99")
+LATENCY_VALUES = ("rate", "sent", "lost", "p50", "p99", "p999", "worst", "punctual", "punctual_p99")
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,9 @@ def test_every_server_is_asked_every_kind_of_question_that_it_can_answer(run):
 def test_latency_memory_and_start_are_measured_of_every_server(run):
     """Each server has latencies in their order, a size, and start times."""
     for server in filter(installed, SERVERS):
-        _, sent, lost, p50, p99, p999, worst, _ = values_of(run[0], "latency", "hits", server, *LATENCY_VALUES)
+        _, sent, lost, p50, p99, p999, worst, *prompt = values_of(run[0], "latency", "hits", server, *LATENCY_VALUES)
         assert sent > lost and p50 <= p99 <= p999 <= worst, server
+        assert 0 <= prompt[0] <= 1 and 0 <= prompt[1] <= worst, server
         assert values_of(run[0], "memory", "all", server, "bytes")[0] > 1_000_000, server
         assert values_of(run[0], "start", "cold", server, "seconds")[0] > 0, server
         if server in RELOADERS:

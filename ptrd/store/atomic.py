@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+# Bytes a call. Of more, file systems with large folios copy megabytes at a stretch, and a core that answers queries too
+# is not given back before: 2 MiB took 6 ms.
+_AT_ONCE: Final = 1 << 16
 SUFFIX: Final = ".new"  # what a crash may leave behind; whoever owns the folder removes it at start
 
 
@@ -36,7 +39,7 @@ def write_parts(path: Path, parts: Iterable[Buffer], mode: int = 0o600) -> int:
             for part in parts:
                 rest = memoryview(part).cast("B")
                 while rest:
-                    written = os.write(descriptor, rest)
+                    written = os.write(descriptor, rest[:_AT_ONCE])
                     rest = rest[written:]
                     length += written
             os.fsync(descriptor)
